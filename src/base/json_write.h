@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "base/strbuf.h"
 
 #define JSON_WRITE_DEPTH_MAX 32
@@ -23,6 +24,7 @@ struct json_writer {
 	struct strbuf *out;
 	int depth;
 	bool need_comma[JSON_WRITE_DEPTH_MAX + 1];
+	bool is_object[JSON_WRITE_DEPTH_MAX + 1];
 };
 
 void json_writer_init(struct json_writer *w, struct strbuf *out);
