@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mailherd.conf: what is needed before a database opens or what decides
+ * listening sockets. One table describes each key (type, default, limits,
+ * sentence); parsing, checking, `config show` and the documentation come
+ * from it. Everything else is a row of the settings table.
+ */
+#ifndef MODEL_INSTANCE_H
+#define MODEL_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/paths.h"
+
+enum instance_profile { PROFILE_LITE, PROFILE_STANDARD, PROFILE_FULL };
+
+enum instance_port {
+	PORT_SMTP, PORT_SUBMISSION, PORT_SUBMISSIONS, PORT_IMAP, PORT_IMAPS,
+	PORT_POP3, PORT_POP3S, PORT_SIEVE, PORT_HTTP, PORT_HTTPS, PORT_COUNT
+};
+
+#define INSTANCE_LIST_MAX 16
+
+struct instance_listen {
+	/* Addresses; "*" is every address of IPv4 and, with ipv6, IPv6. */
+	const char *addresses[INSTANCE_LIST_MAX]; /* NULL-ended */
+	uint16_t port; /* 0: off */
+};
+
+struct instance {
+	const char *hostname;
+	enum instance_profile profile;
+	const char *timezone; /* "Etc/UTC" */
+	bool ipv6;
+	struct instance_listen listen[PORT_COUNT];
+	const char *forwarders[INSTANCE_LIST_MAX]; /* resolver; NULL-ended */
+	const char *resolver_address; /* "127.0.53.1": a loopback of ours, port 53 */
+	const char *root_hints; /* file, or NULL: the package's */
+	const char *trust_anchor; /* file, or NULL: the package's */
+	bool resolver_check_skip;
+	const char *resolver_check_addresses[INSTANCE_LIST_MAX]; /* ping */
+	const char *resolver_check_names[INSTANCE_LIST_MAX];
+	const char *networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
+	const char *trusted_proxies[INSTANCE_LIST_MAX];
+};
+
+/* One row of the key table, for help and documentation. */
+struct instance_key {
+	const char *name; /* "listen.smtp" */
+	const char *default_value;
+	const char *sentence;
+	bool repeatable;
+};
+
+const struct instance_key *instance_keys(size_t *count_out);
+const char *instance_port_name(enum instance_port port); /* "submissions" */
+const char *instance_profile_name(enum instance_profile profile);
+/* Reads and checks mailherd.conf; texts live in arena. */
+MUST_CHECK int instance_load(const struct paths *paths, struct arena *arena,
+	struct instance *instance_out, struct err *err);
+/*
+ * Writes keys that `up` and `setup` were given (key, value pairs, NULL
+ * ended) into mailherd.conf, keeping comments and other lines; checks the
+ * result before it replaces the file.
+ */
+MUST_CHECK int instance_set(const struct paths *paths,
+	const char *const *pairs, struct err *err);
+
+#endif
