@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The tables of each database file and the numbered migrations between
+ * their versions. A file that is newer than the program is refused.
+ */
+#ifndef STORE_SCHEMA_H
+#define STORE_SCHEMA_H
+
+#include "base/err.h"
+#include "store/db.h"
+
+enum schema_file { SCHEMA_CORE, SCHEMA_USAGE };
+
+/* Version that this program writes. */
+int schema_version(enum schema_file file);
+/*
+ * Brings the file to schema_version() in one transaction per step. When
+ * copy_directory is not NULL and steps are needed on a file that has
+ * tables, a VACUUM INTO copy is written there first.
+ */
+MUST_CHECK int schema_migrate(struct db *db, enum schema_file file,
+	const char *copy_directory, struct err *err);
+/* ERR_INVALID when the file is older or newer than this program. */
+MUST_CHECK int schema_check(struct db *db, enum schema_file file,
+	struct err *err);
+
+#endif

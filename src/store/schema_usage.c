@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * usage.db: what the mail store and logins report, written by the
+ * directory only. Rows belong to mailboxes of core.db by their id; rows of
+ * removed mailboxes are dropped by the jobs.
+ */
+#include "store/schema_private.h"
+
+/* clang-format off */
+static const char USAGE[] =
+	"CREATE TABLE quota ("
+	" mailbox_id INTEGER PRIMARY KEY,"
+	" bytes INTEGER NOT NULL DEFAULT 0,"
+	" messages INTEGER NOT NULL DEFAULT 0,"
+	" updated INTEGER NOT NULL"
+	") STRICT;"
+
+	"CREATE TABLE last_login ("
+	" mailbox_id INTEGER NOT NULL,"
+	" service TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" ip TEXT NOT NULL,"
+	" PRIMARY KEY (mailbox_id, service)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* One row per kind of login, not per login: a phone polls all day. */
+	"CREATE TABLE login_log ("
+	" mailbox_id INTEGER NOT NULL,"
+	" service TEXT NOT NULL,"
+	" ip TEXT NOT NULL,"
+	" app_password_id INTEGER NOT NULL DEFAULT 0," /* 0: the main password */
+	" first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" count INTEGER NOT NULL DEFAULT 1,"
+	" PRIMARY KEY (mailbox_id, service, ip, app_password_id)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX login_log_last ON login_log (last);";
+
+const struct schema_step schema_usage_steps[] = {
+	{ "usage", USAGE },
+};
+/* clang-format on */
+
+const int schema_usage_count =
+	(int)(sizeof(schema_usage_steps) / sizeof(schema_usage_steps[0]));
