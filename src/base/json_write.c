@@ -128,7 +128,7 @@ void
 json_text(struct json_writer *w, const char *key, const char *value)
 {
 	if (!value) {
-		json_null(w, key);
+		json_write_null(w, key);
 		return;
 	}
 	json_span(w, key, span_from(value));
@@ -156,7 +156,7 @@ json_bool(struct json_writer *w, const char *key, bool value)
 }
 
 void
-json_null(struct json_writer *w, const char *key)
+json_write_null(struct json_writer *w, const char *key)
 {
 	begin_value(w, key);
 	strbuf_add_text(w->out, "null");

@@ -37,6 +37,7 @@ void json_text(struct json_writer *w, const char *key, const char *value); /* NU
 void json_span(struct json_writer *w, const char *key, struct span value);
 void json_number(struct json_writer *w, const char *key, int64_t value);
 void json_bool(struct json_writer *w, const char *key, bool value);
-void json_null(struct json_writer *w, const char *key);
+/* Not json_null: jansson has one. */
+void json_write_null(struct json_writer *w, const char *key);
 
 #endif

@@ -3,7 +3,7 @@
  * The one protocol between our own processes: a JSON object per packet on
  * a Unix SOCK_SEQPACKET socket, at most IPC_PACKET_MAX bytes. A request is
  * {"verb":..., "req":..., fields}; a reply {"ok":true, ...} or
- * {"ok":false,"code":...,"text":...,"field":...}. A server is a table of
+ * {"ok":false,"code":...,"text":...,"field":...,"remedy":...}. A server is a table of
  * verbs; an unknown verb, a missing or oversized field or a peer that may
  * not send it closes that connection and is logged. A handler may send
  * several packets ("more":true) before the last one, for progress.
@@ -26,7 +26,7 @@ enum ipc_type { IPC_TEXT, IPC_NUMBER, IPC_BOOL, IPC_OBJECT, IPC_ARRAY };
 struct ipc_field {
 	const char *name; /* NULL ends the list */
 	enum ipc_type type;
-	size_t length_max; /* of a text, or items of an array */
+	size_t length_max; /* of a text, or items; 0: the packet's limit */
 	bool required;
 };
 
@@ -35,7 +35,8 @@ struct ipc_call; /* one request waiting for its answer */
 struct ipc_verb {
 	const char *name; /* NULL ends the table */
 	const struct ipc_field *fields;
-	/* User names that may send it besides root, NULL-ended; NULL: root only. */
+	/* User names that may send it, NULL-ended; root and the server's own
+	 * user always may. */
 	const char *const *senders;
 	/* Answers now or later, exactly once, by ipc_reply() or ipc_fail(). */
 	void (*handler)(struct ipc_call *call, json_t *request, void *context);
@@ -58,7 +59,7 @@ uid_t ipc_peer_uid(const struct ipc_call *call);
 
 /*
  * Client, blocking, for CLI and helpers. request is a JSON object with
- * "verb"; progress (may be NULL) gets each "more" packet. The reply is a
+ * "verb" and stays the caller's; progress (may be NULL) gets each "more" packet. The reply is a
  * new reference. -1: ERR_UNAVAILABLE nobody listens, ERR_BUSY deadline,
  * else the code that the server sent.
  */

@@ -10,6 +10,7 @@
 #define IO_SERVICE_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 #include "base/paths.h"
@@ -33,6 +34,7 @@ struct service_state {
 	struct event_base *loop; /* NULL before post_jail */
 	int sockets[SERVICE_SOCKETS_MAX]; /* in the table's order */
 	void *program; /* the program's own state */
+	bool stopping; /* after SIGTERM */
 };
 
 struct service {
@@ -48,6 +50,8 @@ struct service {
 	void (*drain)(struct service_state *state);
 	void (*reload)(struct service_state *state); /* SIGHUP; may be NULL */
 	int drain_ms;
+	/* post_jail arranges for service_ready() to be called later. */
+	bool ready_later;
 };
 
 /* Returns the exit status of main(). */
@@ -55,5 +59,7 @@ int service_main(const struct service *service, int argc, char **argv);
 /* For post_jail functions that become ready later; service_main() calls it
  * by itself when the service has not set ready_later. */
 void service_ready(struct service_state *state);
+/* Nothing is left to drain: the loop ends now. */
+void service_done(struct service_state *state);
 
 #endif
