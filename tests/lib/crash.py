@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Killing programs of the suite and looking what comes back."""
+
+import os
+import signal
+import threading
+import time
+
+from .smtp import Smtp
+from .suite import PASSWORD, command_line
+from .wait import wait_for
+
+
+def program_of(pid):
+    try:
+        return os.readlink("/proc/%d/exe" % pid)
+    except OSError:
+        return None
+
+
+def parent_of(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as stat:
+            return int(stat.read().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def descends_from(pid, ancestor):
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        pid = parent_of(pid)
+    return False
+
+
+def copies(suite, service):
+    """Ids of processes of the service's program in no other's family."""
+    main = suite.pid(service)
+    program = program_of(main) if main else None
+    if not program:
+        return []
+    return [pid for pid in suite.host.pids() if program_of(pid) == program
+            and (pid == main or not descends_from(pid, main))]
+
+
+def supervisors(suite, service):
+    found = []
+    for pid in suite.host.pids():
+        words = command_line(pid)
+        if (len(words) >= 2 and words[0].endswith("s6-supervise")
+                and os.path.basename(words[1]) == service):
+            found.append(pid)
+    return found
+
+
+class Crash:
+    """One kill: what, when, and how long until it was back."""
+
+    def __init__(self, suite, service, supervisor=False):
+        self.suite = suite
+        self.service = service
+        self.supervisor = supervisor
+        self.name = ("supervisor of " if supervisor else "") + service
+        self.at = None
+        self.seconds = None
+
+    def _back(self, old_service, old_supervisor):
+        state = self.suite.svstat(self.service)
+        if not state["ready"] or state["pid"] == old_service:
+            return False
+        if self.supervisor:
+            now = supervisors(self.suite, self.service)
+            return now and old_supervisor not in now
+        return True
+
+    def run(self, deadline=20.0):
+        """Kills, waits until ready again, checks that it is alone."""
+        service = wait_for(lambda: self.suite.pid(self.service), 10,
+                           "pid of " + self.service)
+        supervisor = self.suite.supervisor_pid(self.service)
+        victim = supervisor if self.supervisor else service
+        self.at = time.time()
+        started = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: self._back(service, supervisor), deadline,
+                 self.name + " back", every=0.01)
+        self.seconds = time.monotonic() - started
+        wait_for(lambda: len(copies(self.suite, self.service)) == 1
+                 and len(supervisors(self.suite, self.service)) == 1, 3,
+                 "one copy of %s" % self.service)
+        return self
+
+
+class LoginProbe:
+    """Logs in on a submission port again and again, from a thread."""
+
+    def __init__(self, host, address, user, port=587):
+        self._arguments = (host, address, port)
+        self._user = user
+        self.refused = []  # no connection or no banner
+        self.answers = []  # codes of AUTH
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        self._thread.join(60)
+
+    def _work(self):
+        while not self._stopping.is_set():
+            try:
+                client = Smtp(*self._arguments, timeout=20)
+            except (OSError, AssertionError) as error:
+                self.refused.append(repr(error))
+                continue
+            with client:
+                self.answers.append(self._login(client))
+
+    def _login(self, client):
+        try:
+            client.ehlo()
+            client.starttls()
+            return client.auth(self._user, PASSWORD)[0]
+        except (OSError, AssertionError) as error:
+            return getattr(error, "code", repr(error))
