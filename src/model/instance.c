@@ -389,7 +389,9 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 		"write IP addresses", "Addresses that the health check pings") \
 	X("resolver.check_names", "debian.org github.com internet.nl", true,   \
 		parse_list, resolver_check_names, is_domain,                   \
-		"write domain names", "Names that the health check resolves")
+		"write domain names", "Names that the health check resolves")  \
+	X("antivirus.updates", "yes", false, parse_bool, antivirus_updates,    \
+		NULL, NULL, "Whether virus signatures are downloaded (profile full)")
 
 #define KEY_PUBLIC(name, value, repeatable, parse, member, valid, remedy, sentence) \
 	{ name, value, sentence, repeatable },

@@ -45,6 +45,7 @@ struct instance {
 	const char *resolver_check_names[INSTANCE_LIST_MAX];
 	const char *networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
 	const char *trusted_proxies[INSTANCE_LIST_MAX];
+	bool antivirus_updates; /* freshclam runs, where there is clamd */
 };
 
 /* One row of the key table, for help and documentation. */
