@@ -57,7 +57,8 @@ class Lab:
 
     def conf(self):
         """Keys of mailherd.conf that point an instance at the lab's DNS."""
-        return {"resolver.root_hints": self.dns.root_hints,
+        return {"antivirus.updates": "no",
+                "resolver.root_hints": self.dns.root_hints,
                 "resolver.trust_anchor": self.dns.trust_anchor,
                 "resolver.check_addresses": DNS_IPV4,
                 "resolver.check_names": ["example.net", "example.org"]}

@@ -8,7 +8,7 @@ from lib.suite import PASSWORD
 
 FILING = """require ["fileinto", "mailbox"];
 if header :contains "X-List" "friends" {
-    fileinto :create "Lists.Friends";
+    fileinto :create "Lists/Friends";
 }
 """
 

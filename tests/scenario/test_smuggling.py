@@ -81,3 +81,16 @@ def test_from_a_user_to_another_host(lab, suite, mailbox, end):
     lab.peer.inbox.wait(fence)
     suite.wait_queue_empty()
     no_second_message(lab.peer.inbox.find(inner), inner)
+
+
+def test_a_host_without_the_defence_is_fooled(lab):
+    """The control: the tests above can see a smuggled message."""
+    outer, inner = make_mark(), make_mark()
+    with Smtp(lab.client, lab.other.ipv4, 25, timeout=20) as client:
+        client.ehlo()
+        codes = smuggle(client, "sender@example.com", "person@example.net",
+                        b"\n.\r\n", outer, inner)
+    assert codes.count(250) > 1
+    lab.peer.inbox.wait("Subject: Test " + inner)
+    with pytest.raises(AssertionError):
+        no_second_message(lab.peer.inbox.find(inner), inner)
