@@ -10,7 +10,7 @@
  * core or usage is NULL and every answer is temporary, never "not found".
  *
  * Handlers must not keep a db_query open across a return to the loop:
- * core_file.c closes and reopens core when the file was replaced.
+ * databases.c closes and reopens a file that was replaced.
  */
 #ifndef DIRECTORY_DIRECTORY_H
 #define DIRECTORY_DIRECTORY_H
@@ -51,7 +51,7 @@ struct directory {
 	struct db *usage; /* read-write; NULL: not there now */
 	struct lookup *lookup; /* never NULL; asks core */
 	struct judge *judge;   /* never NULL after start */
-	struct usage *usage_writer; /* of usage.c; may be NULL */
+	struct usage *usage_writer; /* usage.h; never NULL after start */
 	uid_t vmail_uid; /* looked up before the jail */
 	gid_t vmail_gid;
 	uint64_t counters[DIRECTORY_COUNTER_COUNT];

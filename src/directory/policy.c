@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "directory/directory.h"
 #include "directory/lookup.h"
-#include "directory/policy_sql.h"
+#include "directory/usage.h"
 
 #define ACTION_NONE "DUNNO"
 #define ACTION_TEMPORARY "451 4.3.0 Temporary lookup failure"
@@ -73,18 +73,16 @@ static const char *
 judge_room(struct directory *directory, const struct lookup_mailbox *mailbox,
 	uint64_t size, struct err *err)
 {
-	int64_t used;
+	int64_t used = 0;
+	int64_t messages;
 
 	if (mailbox->quota_bytes <= 0)
 		return ACTION_NONE;
 	if (size > (uint64_t)mailbox->quota_bytes)
 		return ACTION_NEVER_FITS;
-	if (directory->usage == NULL) {
-		(void)err_set(err, ERR_UNAVAILABLE,
-			"the usage database is not available");
-		return ACTION_TEMPORARY;
-	}
-	if (policy_sql_used(directory->usage, mailbox->id, &used, err) == -1)
+	/* Nothing was reported yet: nothing is used. */
+	if (usage_quota(directory->usage_writer, mailbox->id, &used, &messages,
+		    err) == -1)
 		return ACTION_TEMPORARY;
 	if (used >= mailbox->quota_bytes ||
 		size > (uint64_t)(mailbox->quota_bytes - used))

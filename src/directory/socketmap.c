@@ -110,7 +110,7 @@ reply_temporary(struct directory *directory, struct span request,
 	memcpy(text, request.data, length);
 	text[length] = '\0';
 	directory_count(directory, DIRECTORY_SOCKETMAP_TEMP);
-	/* A database that is away is said once, by core_file.c. */
+	/* A database that is away is said once, by databases.c. */
 	if (err->code != ERR_UNAVAILABLE)
 		log_warn("map answered temporary failure, mail waits",
 			LOG_TEXT("request", text), LOG_ERR(err));
