@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The names by kind:
+ *
+ * texts    hostname timezone profile resolver tls root run sock fifos vmail
+ *          index secrets logs programs share root_hints trust_anchor
+ *          smtp_bind4 smtp_bind6 https_suffix; per engine etc state overrides
+ * flags    ipv6 antivirus antivirus_updates; has_NAME for each list
+ * lists    forwarders networks trusted_proxies: {{.}}; networks have
+ *          {{postfix_network}} (IPv6 in brackets), too
+ * ports    per public port NAME (smtp submission submissions imap imaps pop3
+ *          pop3s sieve http https): a list with members address, host (IPv6
+ *          in brackets), port, index (1...), v6; NAME_port: empty when off
+ */
+#include "render/values.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define EVERY_ADDRESS "*"
+#define DEFAULT_ROOT_HINTS "/usr/share/dns/root.hints"
+#define HTTPS_PORT 443
+
+struct path_value {
+	const char *name;
+	size_t offset; /* in struct paths */
+};
+
+static const struct path_value PATH_VALUES[] = {
+	{ "root", offsetof(struct paths, root) },
+	{ "run", offsetof(struct paths, run) },
+	{ "sock", offsetof(struct paths, sockets) },
+	{ "fifos", offsetof(struct paths, fifos) },
+	{ "vmail", offsetof(struct paths, vmail) },
+	{ "index", offsetof(struct paths, index) },
+	{ "secrets", offsetof(struct paths, secrets) },
+	{ "logs", offsetof(struct paths, logs) },
+	{ "programs", offsetof(struct paths, programs) },
+	{ "share", offsetof(struct paths, share) },
+};
+
+static bool
+is_ipv6(const char *address)
+{
+	return strchr(address, ':') != NULL;
+}
+
+static void
+add_address(struct arena *arena, struct template_scope *scope, const char *name,
+	const char *origin, const char *address, unsigned port, int index)
+{
+	struct template_scope *item =
+		template_item(scope, name, address, origin);
+
+	template_set(item, "address", address, origin);
+	template_set(item, "host",
+		is_ipv6(address) ? arena_printf(arena, "[%s]", address)
+				 : address,
+		origin);
+	template_set(item, "port", arena_printf(arena, "%u", port), origin);
+	template_set(item, "index", arena_printf(arena, "%d", index), origin);
+	template_set_flag(item, "v6", is_ipv6(address));
+}
+
+/* "*" is every address of IPv4 and, when it is on, of IPv6. */
+static void
+add_port(struct arena *arena, struct template_scope *scope,
+	const struct instance *instance, enum instance_port port)
+{
+	const struct instance_listen *listen = &instance->listen[port];
+	const char *name = instance_port_name(port);
+	const char *origin = arena_printf(arena, "listen.%s", name);
+	const char *text = listen->port == 0
+				   ? ""
+				   : arena_printf(arena, "%u", listen->port);
+	int index = 0;
+
+	template_list(scope, name);
+	template_set(scope, arena_printf(arena, "%s_port", name), text, origin);
+	template_set(scope, arena_printf(arena, "has_%s", name), text, origin);
+	if (listen->port == 0)
+		return;
+	for (size_t i = 0; listen->addresses[i] != NULL; i++) {
+		const char *address = listen->addresses[i];
+
+		if (strcmp(address, EVERY_ADDRESS) != 0) {
+			add_address(arena, scope, name, origin, address,
+				listen->port, ++index);
+			continue;
+		}
+		add_address(arena, scope, name, origin, "0.0.0.0", listen->port,
+			++index);
+		if (instance->ipv6)
+			add_address(arena, scope, name, origin,
+				"::", listen->port, ++index);
+	}
+}
+
+static void
+add_list(struct arena *arena, struct template_scope *scope, const char *name,
+	const char *const *items)
+{
+	template_list(scope, name);
+	template_set_flag(
+		scope, arena_printf(arena, "has_%s", name), items[0] != NULL);
+	for (size_t i = 0; items[i] != NULL; i++)
+		(void)template_item(scope, name, items[i], NULL);
+}
+
+static const char *
+postfix_network(struct arena *arena, const char *network)
+{
+	const char *slash = strchr(network, '/');
+	size_t length =
+		slash == NULL ? strlen(network) : (size_t)(slash - network);
+
+	if (!is_ipv6(network))
+		return network;
+	return arena_printf(arena, "[%.*s]%s", (int)length, network,
+		slash == NULL ? "" : slash);
+}
+
+static void
+add_networks(struct arena *arena, struct template_scope *scope,
+	const struct instance *instance)
+{
+	template_list(scope, "networks");
+	template_set_flag(scope, "has_networks", instance->networks[0] != NULL);
+	for (size_t i = 0; instance->networks[i] != NULL; i++) {
+		const char *network = instance->networks[i];
+		struct template_scope *item =
+			template_item(scope, "networks", network, NULL);
+
+		template_set(item, "postfix_network",
+			postfix_network(arena, network), "networks");
+	}
+}
+
+/*
+ * Mail leaves from the address that receives it, where that is one of each
+ * family: its PTR record is the one that people set.
+ */
+static void
+add_smtp_bind(struct template_scope *scope, const struct instance *instance)
+{
+	const struct instance_listen *smtp = &instance->listen[PORT_SMTP];
+	const char *bind[2] = { NULL, NULL };
+	int count[2] = { 0, 0 };
+
+	for (size_t i = 0; smtp->port != 0 && smtp->addresses[i] != NULL; i++) {
+		const char *address = smtp->addresses[i];
+		bool v6 = is_ipv6(address);
+
+		if (strcmp(address, EVERY_ADDRESS) == 0 ||
+			strcmp(address, "0.0.0.0") == 0 ||
+			strncmp(address, "127.", 4) == 0 ||
+			strcmp(address, "::") == 0 ||
+			strcmp(address, "::1") == 0)
+			continue;
+		bind[v6] = address;
+		count[v6]++;
+	}
+	template_set(scope, "smtp_bind4", count[0] == 1 ? bind[0] : "",
+		"listen.smtp");
+	template_set(scope, "smtp_bind6", count[1] == 1 ? bind[1] : "",
+		"listen.smtp");
+}
+
+struct template_scope *
+values_instance(struct arena *arena, const struct paths *paths,
+	const struct instance *instance)
+{
+	struct template_scope *scope = template_scope_new(arena, NULL);
+	unsigned https = instance->listen[PORT_HTTPS].port;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(PATH_VALUES); i++)
+		template_set(scope, PATH_VALUES[i].name,
+			(const char *)paths + PATH_VALUES[i].offset, "--root");
+	template_set(scope, "tls", arena_printf(arena, "%s/tls", paths->state),
+		"--root");
+	template_set(scope, "hostname", instance->hostname, NULL);
+	template_set(scope, "timezone", instance->timezone, NULL);
+	template_set(scope, "profile", instance_profile_name(instance->profile),
+		NULL);
+	template_set(scope, "resolver", instance->resolver_address,
+		"resolver.address");
+	template_set(scope, "root_hints",
+		instance->root_hints == NULL ? DEFAULT_ROOT_HINTS
+					     : instance->root_hints,
+		"resolver.root_hints");
+	template_set(scope, "trust_anchor", instance->trust_anchor,
+		"resolver.trust_anchor");
+	template_set_flag(scope, "ipv6", instance->ipv6);
+	template_set_flag(
+		scope, "antivirus", instance->profile >= PROFILE_FULL);
+	template_set_flag(
+		scope, "antivirus_updates", instance->antivirus_updates);
+	template_set(scope, "https_suffix",
+		https == 0 || https == HTTPS_PORT
+			? ""
+			: arena_printf(arena, ":%u", https),
+		"listen.https");
+	add_list(arena, scope, "forwarders", instance->forwarders);
+	add_list(arena, scope, "trusted_proxies", instance->trusted_proxies);
+	add_networks(arena, scope, instance);
+	add_smtp_bind(scope, instance);
+	for (int port = 0; port < PORT_COUNT; port++)
+		add_port(arena, scope, instance, port);
+	return scope;
+}
+
+struct template_scope *
+values_engine(struct arena *arena, const struct template_scope *instance_values,
+	const struct paths *paths, const char *engine, const char *etc)
+{
+	struct template_scope *scope =
+		template_scope_new(arena, instance_values);
+
+	template_set(scope, "etc", arena_printf(arena, "%s/%s", etc, engine),
+		"--root");
+	template_set(scope, "state",
+		arena_printf(arena, "%s/%s", paths->engines, engine), "--root");
+	template_set(scope, "overrides",
+		arena_printf(arena, "%s/%s", paths->overrides, engine),
+		"--root");
+	return scope;
+}
