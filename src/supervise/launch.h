@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The file `launch` of a service directory: all that mailherd-run needs to
+ * start the service, written from engine.conf when the run tree is
+ * prepared, so that mailherd-run itself reads no other configuration and
+ * needs nothing but its working directory.
+ */
+#ifndef SUPERVISE_LAUNCH_H
+#define SUPERVISE_LAUNCH_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "model/engine.h"
+
+#define LAUNCH_FILE "launch"
+
+struct launch {
+	const char *argv[ENGINE_ARGV_MAX];
+	const char *environment[ENGINE_LIST_MAX];
+	const char *mounts[ENGINE_LIST_MAX]; /* "SOURCE TARGET" */
+	/* Services (their directories) to wait for: set only for those that
+	 * s6 starts by itself, before there is a sequencer. */
+	const char *after[ENGINE_LIST_MAX];
+	const char *probe[ENGINE_ARGV_MAX];
+	const char *user; /* NULL: root */
+	const char *directory;
+	const char *fifo; /* for output */
+	int start_ms;
+	int oom_score_adj;
+	int nofile;
+};
+
+/* Borrowed members of launch must not contain line ends (they do not). */
+void launch_print(struct strbuf *out, const struct launch *launch);
+MUST_CHECK int launch_read(const char *path, struct arena *arena,
+	struct launch *out, struct err *err);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One line of decimal numbers each, replaced by rename. */
+#include "supervise/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 256
+#define RECORD_MODE 0644
+
+static bool
+read_line(const char *service, const char *name, char line[LINE_MAX_BYTES])
+{
+	char path[PATH_MAX];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", service, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return false;
+	length = read(fd, line, LINE_MAX_BYTES - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	line[length] = '\0';
+	return true;
+}
+
+static int
+write_line(const char *service, const char *name, const char *line,
+	struct err *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", service, name);
+	return record_replace(path, line, RECORD_MODE, err);
+}
+
+void
+record_read_started(const char *service, struct record_started *out)
+{
+	struct record_started record = { 0 };
+	char line[LINE_MAX_BYTES];
+	long long pid;
+
+	*out = record;
+	if (!read_line(service, RECORD_STARTED, line) ||
+		sscanf(line, "%lld %" SCNu64 " %" SCNd64 " %" SCNd64, &pid,
+			&record.process.start_ticks, &record.at_ms,
+			&record.count) != 4)
+		return;
+	record.process.pid = (pid_t)pid;
+	*out = record;
+}
+
+void
+record_read_ended(const char *service, struct record_ended *out)
+{
+	struct record_ended record = { 0 };
+	char line[LINE_MAX_BYTES];
+
+	*out = record;
+	if (read_line(service, RECORD_ENDED, line) &&
+		sscanf(line, "%" SCNd64 " %d %d %" SCNd64 " %" SCNd64,
+			&record.at_ms, &record.exit_code, &record.exit_signal,
+			&record.count, &record.row) == 5)
+		*out = record;
+}
+
+int
+record_write_started(const char *service, const struct record_started *record,
+	struct err *err)
+{
+	char line[LINE_MAX_BYTES];
+
+	snprintf(line, sizeof(line),
+		"%lld %" PRIu64 " %" PRId64 " %" PRId64 "\n",
+		(long long)record->process.pid, record->process.start_ticks,
+		record->at_ms, record->count);
+	return write_line(service, RECORD_STARTED, line, err);
+}
+
+int
+record_write_ended(
+	const char *service, const struct record_ended *record, struct err *err)
+{
+	char line[LINE_MAX_BYTES];
+
+	snprintf(line, sizeof(line),
+		"%" PRId64 " %d %d %" PRId64 " %" PRId64 "\n", record->at_ms,
+		record->exit_code, record->exit_signal, record->count,
+		record->row);
+	return write_line(service, RECORD_ENDED, line, err);
+}
+
+int
+record_replace(const char *path, const char *text, mode_t mode, struct err *err)
+{
+	char fresh[PATH_MAX];
+	size_t length = strlen(text);
+	bool written;
+	int fd;
+
+	if (snprintf(fresh, sizeof(fresh), "%s.new", path) >=
+		(int)sizeof(fresh))
+		return err_set(err, ERR_INVALID, "%s is too long", path);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		mode);
+	if (fd == -1)
+		return err_errno(err, errno, "writing %s", fresh);
+	written = write(fd, text, length) == (ssize_t)length &&
+		  fchmod(fd, mode) == 0;
+	if (close(fd) == -1 || !written)
+		return err_errno(err, errno, "writing %s", fresh);
+	if (rename(fresh, path) == -1)
+		return err_errno(err, errno, "replacing %s", path);
+	return 0;
+}

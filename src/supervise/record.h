@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What mailherd-run and mailherd-finish write down in a service directory,
+ * for each other and for the agent, which has no memory of its own: which
+ * process was started last, and how the runs before it ended. The files
+ * live as long as the run tree and are never synced to disk.
+ */
+#ifndef SUPERVISE_RECORD_H
+#define SUPERVISE_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "supervise/process.h"
+
+#define RECORD_STARTED "started" /* file names in the service directory */
+#define RECORD_ENDED "ended"
+
+struct record_started {
+	struct process process; /* also the leader of its session */
+	int64_t at_ms; /* wall clock */
+	int64_t count; /* starts, this one included */
+};
+
+struct record_ended {
+	int64_t at_ms; /* wall clock; 0: it never ended */
+	int exit_code;
+	int exit_signal;
+	int64_t count; /* ends that nobody asked for */
+	int64_t row; /* of these, how many in a row without a long run */
+};
+
+/* Files that are missing or damaged read as zeroes. */
+void record_read_started(const char *service, struct record_started *out);
+void record_read_ended(const char *service, struct record_ended *out);
+MUST_CHECK int record_write_started(const char *service,
+	const struct record_started *record, struct err *err);
+MUST_CHECK int record_write_ended(const char *service,
+	const struct record_ended *record, struct err *err);
+/* A new file in place of the old one, not synced: for the run tree only. */
+MUST_CHECK int record_replace(
+	const char *path, const char *text, mode_t mode, struct err *err);
+
+#endif
