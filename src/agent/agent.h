@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The agent's state and its one turn: read what s6 says, let the sequencer
+ * act, tell those who wait. Verbs (verbs.h) change the state and ask for a
+ * turn; nothing else drives the service tree.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "agent/sequencer.h"
+#include "agent/watcher.h"
+#include "base/arena.h"
+#include "io/ipc.h"
+#include "io/service.h"
+
+#define AGENT_SERVERS 2
+
+enum agent_wait {
+	AGENT_WAIT_HEALTHY, /* until there is a verdict */
+	AGENT_WAIT_UNIT, /* until the restarted unit is ready */
+	AGENT_WAIT_DOWN /* until all is down */
+};
+
+struct agent_waiter {
+	struct agent_waiter *next;
+	struct ipc_call *call;
+	enum agent_wait kind;
+	struct unit *unit;
+};
+
+/* What was told last about a unit, to tell changes only. */
+struct agent_told {
+	enum unit_state state;
+	char note[sizeof(((struct unit *)0)->note)];
+};
+
+struct agent {
+	struct service_state *service;
+	struct arena *arena; /* engines and what belongs to them */
+	struct instance instance;
+	struct engine *engines;
+	size_t engine_count;
+	struct sequencer sequencer;
+	struct watcher *watcher;
+	struct event *timer;
+	struct ipc_server *servers[AGENT_SERVERS];
+	struct agent_waiter *waiters;
+	struct agent_told told[SEQUENCER_UNITS_MAX];
+	bool restart_all; /* down, then a new agent brings all up */
+	bool preparing; /* one mailherd-prepare at a time */
+	enum sequencer_verdict verdict; /* told last to systemd */
+	bool verdict_told;
+	int64_t began_ms;
+};
+
+/* As root, before the jail: nothing of it needs the loop. */
+MUST_CHECK int agent_load(struct service_state *state, struct err *err);
+MUST_CHECK int agent_start(struct agent *agent, struct err *err);
+void agent_free(struct agent **agent);
+
+/* Acts and tells; harmless at any time. */
+void agent_turn(struct agent *agent);
+/* The call is answered when what it waits for is there. */
+void agent_wait(struct agent *agent, struct ipc_call *call,
+	enum agent_wait kind, struct unit *unit);
+/* Stops everything in order; with restart a new agent starts it again. */
+void agent_stop_all(struct agent *agent, bool restart);
+
+#endif

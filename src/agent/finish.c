@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mailherd-finish: the `finish` program of every service. It ends what is
+ * left of the service's session, so that ports and sockets are free for
+ * the next start, writes down how the run ended, and holds the next start
+ * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s. A run
+ * of STABLE_MS starts the row anew. SIGTERM cuts the wait short: the agent
+ * sends it when a person asks for a restart or a stop.
+ *
+ * s6-supervise calls it as: finish EXITCODE SIGNAL SERVICE, exit code 256
+ * when a signal ended the run. Its working directory is the service's.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervise/record.h"
+#include "supervise/s6.h"
+
+#define LEFTOVER_GRACE_MS 300
+#define STABLE_MS 15000
+#define KILLED_CODE 256
+
+static const int DELAYS_S[] = { 0, 0, 1, 2, 4, 8, 15, 30, 60 };
+
+static int
+delay_seconds(int64_t row)
+{
+	int64_t last = (int64_t)ARRAY_LENGTH(DELAYS_S) - 1;
+
+	return DELAYS_S[row > last ? last : row];
+}
+
+/* Blocks SIGTERM from here on, so that none is missed before the wait. */
+static void
+block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, signals, NULL); /* a valid call */
+}
+
+static void
+count_end(struct record_ended *ended, const struct record_started *started,
+	bool asked_for)
+{
+	bool stable = ended->at_ms - started->at_ms >= STABLE_MS;
+
+	if (asked_for) {
+		ended->row = 0;
+		return;
+	}
+	ended->count++;
+	ended->row = stable ? 0 : ended->row + 1;
+}
+
+/* Row 1 is the first short run: no delay yet. */
+static int64_t
+row_of_delay(const struct record_ended *ended)
+{
+	return ended->row > 0 ? ended->row - 1 : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct record_started started;
+	struct record_ended ended;
+	struct s6_status status;
+	struct timespec delay = { 0 };
+	sigset_t signals;
+	struct err err;
+	int code = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
+
+	block_signals(&signals);
+	record_read_started(".", &started);
+	record_read_ended(".", &ended);
+	s6_status_read(".", &status);
+	ended.at_ms = clock_wall_ms();
+	ended.exit_signal = argc > 2 && code == KILLED_CODE
+				    ? (int)strtol(argv[2], NULL, 10)
+				    : 0;
+	ended.exit_code = code == KILLED_CODE ? 0 : code;
+	count_end(&ended, &started, status.supervised && !status.wanted_up);
+	if (record_write_ended(".", &ended, &err) == -1)
+		log_warn("end of a run not recorded", LOG_ERR(&err));
+	(void)process_end_session(&started.process, LEFTOVER_GRACE_MS);
+	delay.tv_sec = delay_seconds(row_of_delay(&ended));
+	if (status.wanted_up)
+		log_warn("service ended, starting it again",
+			LOG_TEXT("service", argc > 3 ? argv[3] : ""),
+			LOG_NUMBER("code", ended.exit_code),
+			LOG_NUMBER("signal", ended.exit_signal),
+			LOG_NUMBER("in_s", delay.tv_sec));
+	if (delay.tv_sec > 0)
+		(void)sigtimedwait(&signals, NULL, &delay); /* or the time */
+	return 0;
+}

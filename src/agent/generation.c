@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rendered files name each other by the path of `etc`, which stays the
+ * same; a tree that is to be checked before the swap must name its own.
+ * So the tree is rendered twice: once as it will be used, which is
+ * compared, and, when it differs, once for the check.
+ */
+#include "agent/generation.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/strbuf.h"
+#include "io/child.h"
+
+#define GENERATIONS_KEPT 3
+#define RENDER_DEADLINE_MS 20000
+#define CHECK_DEADLINE_MS 60000
+#define OUTPUT_MAX 8192
+#define FILE_SIZE_MAX (4 * 1024 * 1024)
+#define TREE_DEPTH_MAX 8
+
+/* Runs a program; what it printed becomes the error. */
+static int
+run(const char *const *argv, int deadline_ms, const char *what, struct err *err)
+{
+	struct child_spec spec = { .argv = argv,
+		.output_max = OUTPUT_MAX,
+		.deadline_ms = deadline_ms };
+	struct child_result result;
+	struct strbuf output;
+	int answer;
+
+	strbuf_init(&output, OUTPUT_MAX);
+	answer = child_run(&spec, &output, &result, err);
+	while (output.length > 0 && output.data[output.length - 1] == '\n')
+		output.data[--output.length] = '\0';
+	if (answer == 0 && result.timed_out)
+		answer = err_set(err, ERR_SYSTEM, "%s: no end within %d s",
+			what, deadline_ms / 1000);
+	else if (answer == 0 && result.status != 0)
+		answer = err_set(err, ERR_INVALID, "%s: %s", what,
+			output.length > 0 ? output.data : "it failed");
+	strbuf_deinit(&output);
+	return answer;
+}
+
+static int
+render(const struct paths *paths, struct arena *arena, const char *out,
+	const char *etc, struct err *err)
+{
+	const char *argv[] = { arena_printf(arena, "%s/mailherd-render",
+				       paths->programs),
+		"--root", arena_printf(arena, "%s/", paths->root), "--out", out,
+		"--etc", etc, NULL };
+
+	if (fs_remove_tree(out, err) == -1 && err->code != ERR_NOT_FOUND)
+		return -1;
+	return run(argv, RENDER_DEADLINE_MS, "rendering", err);
+}
+
+static bool
+same_file(const char *a, const char *b, const struct stat *sa,
+	const struct stat *sb)
+{
+	struct strbuf text_a, text_b;
+	struct err ignored;
+	bool same;
+
+	if (sa->st_mode != sb->st_mode || sa->st_uid != sb->st_uid ||
+		sa->st_gid != sb->st_gid || sa->st_size != sb->st_size)
+		return false;
+	strbuf_init(&text_a, FILE_SIZE_MAX);
+	strbuf_init(&text_b, FILE_SIZE_MAX);
+	same = fs_read(a, FILE_SIZE_MAX, &text_a, &ignored) == 0 &&
+	       fs_read(b, FILE_SIZE_MAX, &text_b, &ignored) == 0 &&
+	       span_equal(strbuf_span(&text_a), strbuf_span(&text_b));
+	strbuf_deinit(&text_a);
+	strbuf_deinit(&text_b);
+	return same;
+}
+
+static size_t
+count_entries(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	size_t count = 0;
+
+	if (directory == NULL)
+		return 0;
+	while ((entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+			strcmp(entry->d_name, "..") != 0)
+			count++;
+	closedir(directory);
+	return count;
+}
+
+static bool same_tree(const char *a, const char *b, int depth);
+
+static bool
+same_entry(const char *a, const char *b, int depth)
+{
+	struct stat sa, sb;
+
+	if (lstat(a, &sa) == -1 || lstat(b, &sb) == -1 ||
+		(sa.st_mode & S_IFMT) != (sb.st_mode & S_IFMT))
+		return false;
+	if (S_ISDIR(sa.st_mode))
+		return sa.st_mode == sb.st_mode && same_tree(a, b, depth + 1);
+	return S_ISREG(sa.st_mode) && same_file(a, b, &sa, &sb);
+}
+
+static bool
+same_tree(const char *a, const char *b, int depth)
+{
+	DIR *directory = opendir(a);
+	struct dirent *entry;
+	bool same = depth < TREE_DEPTH_MAX;
+
+	if (directory == NULL)
+		return false;
+	while (same && (entry = readdir(directory)) != NULL) {
+		char path_a[PATH_MAX], path_b[PATH_MAX];
+
+		if (strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(path_a, sizeof(path_a), "%s/%s", a, entry->d_name);
+		snprintf(path_b, sizeof(path_b), "%s/%s", b, entry->d_name);
+		same = same_entry(path_a, path_b, depth);
+	}
+	closedir(directory);
+	return same && count_entries(a) == count_entries(b);
+}
+
+/* The number of a generation's directory, or -1. */
+static int
+parse_number(const char *name)
+{
+	char *end;
+	long number = strtol(name, &end, 10);
+
+	return end != name && *end == '\0' && number > 0 && number < INT_MAX
+		       ? (int)number
+		       : -1;
+}
+
+static int
+current_number(const struct paths *paths)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(paths->rendered, target, sizeof(target) - 1);
+	const char *slash;
+	int number;
+
+	if (length <= 0)
+		return 0;
+	target[length] = '\0';
+	slash = strrchr(target, '/');
+	number = parse_number(slash ? slash + 1 : target);
+	return number > 0 ? number : 0;
+}
+
+/* Calls remove for all but the newest, the one in force and the new one. */
+static int
+prune(const struct paths *paths, int newest, struct err *err)
+{
+	DIR *directory = opendir(paths->generations);
+	struct dirent *entry;
+	int result = 0;
+
+	if (directory == NULL)
+		return err_errno(err, errno, "reading %s", paths->generations);
+	while (result == 0 && (entry = readdir(directory)) != NULL) {
+		char path[PATH_MAX];
+
+		if (entry->d_name[0] == '.' ||
+			parse_number(entry->d_name) > newest - GENERATIONS_KEPT)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", paths->generations,
+			entry->d_name);
+		result = fs_remove_tree(path, err);
+	}
+	closedir(directory);
+	return result;
+}
+
+static void
+find_changes(const struct tree_input *input, const char *fresh,
+	struct generation *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < input->engine_count; i++) {
+		const char *name = input->engines[i].name;
+		char before[PATH_MAX], after[PATH_MAX];
+
+		snprintf(before, sizeof(before), "%s/%s",
+			input->paths->rendered, name);
+		snprintf(after, sizeof(after), "%s/%s", fresh, name);
+		if (!fs_exists(before) && !fs_exists(after))
+			continue;
+		if (!same_tree(before, after, 0) &&
+			count + 1 < GENERATION_ENGINES_MAX)
+			out->engines[count++] = name;
+	}
+	out->engines[count] = NULL;
+}
+
+static bool
+is_listed(const char *const *list, const char *name)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(*list, name) == 0)
+			return true;
+	return false;
+}
+
+static int
+check_engine(const struct engine *engine, struct arena *arena, struct err *err)
+{
+	const char *what = arena_printf(
+		arena, "the configuration check of %s", engine->name);
+
+	for (size_t i = 0; engine->checks[i][0] != NULL; i++)
+		if (run(engine->checks[i], CHECK_DEADLINE_MS, what, err) == -1)
+			return -1;
+	return 0;
+}
+
+/* Each changed engine's own checker looks at a tree that names itself. */
+static int
+check(const struct tree_input *input, const struct generation *generation,
+	struct arena *arena, const char *tree, struct err *err)
+{
+	struct engine *engines;
+	size_t count;
+
+	if (render(input->paths, arena, tree, tree, err) == -1 ||
+		engine_load_all(input->paths, input->instance, tree, arena,
+			&engines, &count, err) == -1)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (is_listed(generation->engines, engines[i].name) &&
+			check_engine(&engines[i], arena, err) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+swap(const struct paths *paths, int number, struct err *err)
+{
+	char target[64], fresh[PATH_MAX];
+
+	/* Relative, so that the tree can be moved or restored elsewhere. */
+	snprintf(target, sizeof(target), "%s/%d",
+		strrchr(paths->generations, '/') + 1, number);
+	snprintf(fresh, sizeof(fresh), "%s.new", paths->rendered);
+	if (unlink(fresh) == -1 && errno != ENOENT)
+		return err_errno(err, errno, "removing %s", fresh);
+	if (symlink(target, fresh) == -1 ||
+		rename(fresh, paths->rendered) == -1)
+		return err_errno(
+			err, errno, "putting generation %d in force", number);
+	return 0;
+}
+
+/* Removes a tree on the way out of a failure, whose error counts. */
+static void
+discard(const char *tree)
+{
+	struct err ignored;
+
+	if (fs_remove_tree(tree, &ignored) == -1)
+		return; /* the next run removes it first */
+}
+
+static int
+take_lock(const struct paths *paths, struct arena *arena, int *fd_out,
+	struct err *err)
+{
+	const char *path = arena_printf(arena, "%s/.lock", paths->generations);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd == -1 || flock(fd, LOCK_EX) == -1)
+		return err_errno(err, errno, "locking %s", path);
+	*fd_out = fd;
+	return 0;
+}
+
+static int
+make_locked(const struct tree_input *input, struct arena *arena,
+	struct generation *out, struct err *err)
+{
+	const struct paths *paths = input->paths;
+	struct generation made = { .number = current_number(paths) };
+	int next = made.number + 1;
+	const char *tree =
+		arena_printf(arena, "%s/%d", paths->generations, next);
+	const char *check_tree = arena_printf(arena, "%s.check", tree);
+	int result;
+
+	if (render(paths, arena, tree, paths->rendered, err) == -1)
+		return -1;
+	if (made.number > 0 && same_tree(paths->rendered, tree, 0)) {
+		discard(tree);
+		*out = made;
+		return 0;
+	}
+	find_changes(input, tree, &made);
+	result = check(input, &made, arena, check_tree, err);
+	discard(check_tree);
+	if (result == 0)
+		result = swap(paths, next, err);
+	if (result == -1) {
+		discard(tree);
+		return -1;
+	}
+	made.number = next;
+	made.changed = true;
+	*out = made;
+	return prune(paths, next, err);
+}
+
+int
+generation_make(const struct tree_input *input, struct arena *arena,
+	struct generation *out, struct err *err)
+{
+	int lock, result;
+
+	if (take_lock(input->paths, arena, &lock, err) == -1)
+		return -1;
+	result = make_locked(input, arena, out, err);
+	close(lock);
+	return result;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rendered configuration: gen/<n> is written once by mailherd-render and
+ * never changed; `etc` is a link to the one in force. A new one is made
+ * only when it differs, and comes into force by one rename after each
+ * engine whose files changed has approved of its own. The last three are
+ * kept.
+ */
+#ifndef AGENT_GENERATION_H
+#define AGENT_GENERATION_H
+
+#include <stdbool.h>
+
+#include "agent/tree.h"
+
+#define GENERATION_ENGINES_MAX 32
+
+struct generation {
+	int number; /* in force now */
+	bool changed; /* it is a new one */
+	const char *engines[GENERATION_ENGINES_MAX]; /* with changed files */
+};
+
+/*
+ * Renders, compares, checks, swaps. On failure the error holds what the
+ * renderer or the engine's checker said and all stays as it was. Texts
+ * live in arena.
+ */
+MUST_CHECK int generation_make(const struct tree_input *input,
+	struct arena *arena, struct generation *out, struct err *err);
+
+#endif

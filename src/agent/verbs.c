@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A restart first runs mailherd-prepare, so that it takes a new
+ * configuration into force or, when that is wrong, is refused while all
+ * still runs. Slow work is a child process; the loop never waits for one.
+ */
+#include "agent/verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/report.h"
+#include "agent/tree.h"
+#include "base/alloc.h"
+#include "io/child.h"
+
+#define PREPARE_DEADLINE_MS 180000
+#define KICK_DEADLINE_MS 10000
+#define GARBAGE_DEADLINE_MS 10000
+#define OUTPUT_MAX 4096
+#define ADDRESS_MAX 320
+#define STORE_ID_LENGTH 32
+#define NAME_MAX_LENGTH 32
+#define TEXT_MAX 200
+#define DOVEADM "/usr/bin/doveadm"
+
+/* A child process and the call that waits for it. */
+struct errand {
+	struct agent *agent;
+	struct ipc_call *call;
+	struct arena *arena; /* argv */
+	const char *what; /* for the error */
+	struct unit *unit; /* to restart; NULL: all */
+	void (*then)(struct errand *errand, const struct strbuf *output);
+};
+
+static struct errand *
+errand_new(struct agent *agent, struct ipc_call *call, const char *what)
+{
+	struct errand *errand = xmalloc(sizeof(*errand));
+
+	errand->agent = agent;
+	errand->call = call;
+	errand->arena = arena_new();
+	errand->what = what;
+	return errand;
+}
+
+static void
+errand_free(struct errand *errand)
+{
+	arena_free(&errand->arena);
+	x_free(&errand);
+}
+
+/* Output without its last line ends, cut to what an error holds. */
+static void
+set_output_error(struct err *err, const char *what,
+	const struct child_result *result, const struct strbuf *output)
+{
+	int length = (int)output->length;
+
+	while (length > 0 && output->data[length - 1] == '\n')
+		length--;
+	if (result->timed_out)
+		err_set(err, ERR_SYSTEM, "%s did not end in time", what);
+	else if (length == 0)
+		err_set(err, ERR_SYSTEM, "%s failed with status %d", what,
+			result->status);
+	else
+		err_set(err, ERR_INVALID, "%.*s", length, output->data);
+}
+
+static void
+on_errand_done(const struct child_result *result, const struct strbuf *output,
+	const struct err *start_error, void *context)
+{
+	struct errand *errand = context;
+	struct err err = { 0 };
+
+	if (start_error != NULL) {
+		ipc_fail(errand->call, start_error);
+	} else if (result->timed_out || result->status != 0) {
+		set_output_error(&err, errand->what, result, output);
+		ipc_fail(errand->call, &err);
+	} else {
+		errand->then(errand, output);
+	}
+	errand_free(errand);
+}
+
+static void
+errand_start(struct errand *errand, const char *const *argv, const char *user,
+	int deadline_ms)
+{
+	struct child_spec spec = { .argv = argv,
+		.user = user,
+		.output_max = OUTPUT_MAX,
+		.deadline_ms = deadline_ms };
+
+	child_start(
+		errand->agent->service->loop, &spec, on_errand_done, errand);
+}
+
+static void
+reply_empty(struct errand *errand, const struct strbuf *output UNUSED)
+{
+	(void)ipc_answer(errand->call); /* "ok" alone */
+	ipc_reply(errand->call);
+}
+
+static const char *
+request_text(json_t *request, const char *name)
+{
+	return json_string_value(json_object_get(request, name));
+}
+
+static void
+fail(struct ipc_call *call, enum err_code code, const char *field,
+	const char *text)
+{
+	struct err err;
+
+	err_field(&err, code, field, "%s", text);
+	ipc_fail(call, &err);
+}
+
+/* mailherd-prepare, then errand->then. */
+static void
+start_prepare(struct errand *errand)
+{
+	const struct paths *paths = &errand->agent->service->paths;
+	const char *argv[] = { arena_printf(errand->arena,
+				       "%s/mailherd-prepare", paths->programs),
+		"--root", arena_printf(errand->arena, "%s/", paths->root),
+		NULL };
+
+	errand_start(errand, argv, NULL, PREPARE_DEADLINE_MS);
+}
+
+static void
+answer_status(struct ipc_call *call, json_t *request UNUSED, void *context)
+{
+	struct agent *agent = context;
+
+	agent_turn(agent);
+	report_write(agent, ipc_answer(call));
+	ipc_reply(call);
+}
+
+static void
+answer_wait(struct ipc_call *call, json_t *request UNUSED, void *context)
+{
+	struct agent *agent = context;
+
+	if (agent->sequencer.goal == SEQUENCER_DOWN && !agent->restart_all) {
+		fail(call, ERR_UNAVAILABLE, "", "the suite is stopping");
+		return;
+	}
+	if (agent->sequencer.goal == SEQUENCER_DOWN) {
+		fail(call, ERR_BUSY, "", "the suite is being restarted");
+		return;
+	}
+	agent_wait(agent, call, AGENT_WAIT_HEALTHY, NULL);
+	agent_turn(agent);
+}
+
+static void
+restart_unit(struct errand *errand, const struct strbuf *output UNUSED)
+{
+	sequencer_restart(errand->unit);
+	agent_wait(errand->agent, errand->call, AGENT_WAIT_UNIT, errand->unit);
+	agent_turn(errand->agent);
+}
+
+static void
+restart_all(struct errand *errand, const struct strbuf *output UNUSED)
+{
+	agent_stop_all(errand->agent, true);
+	agent_wait(errand->agent, errand->call, AGENT_WAIT_DOWN, NULL);
+	agent_turn(errand->agent);
+}
+
+/* The few that s6 starts by itself: s6 does it, at once. */
+static void
+restart_alone(struct agent *agent, struct ipc_call *call, struct unit *unit)
+{
+	bool is_self = strcmp(unit->service->name, TREE_AGENT) == 0;
+
+	if (!is_self && !s6_command(unit->directory, "t")) {
+		fail(call, ERR_UNAVAILABLE, "service",
+			"its supervisor is not there");
+		return;
+	}
+	(void)ipc_answer(call); /* "ok" alone */
+	ipc_reply(call);
+	if (is_self)
+		service_done(agent->service);
+}
+
+static void
+answer_restart(struct ipc_call *call, json_t *request, void *context)
+{
+	struct agent *agent = context;
+	const char *name = request_text(request, "service");
+	struct unit *unit =
+		name ? sequencer_find(&agent->sequencer, name) : NULL;
+	struct errand *errand;
+
+	if (name != NULL && unit == NULL) {
+		fail(call, ERR_NOT_FOUND, "service", "no such service");
+		return;
+	}
+	if (agent->sequencer.goal == SEQUENCER_DOWN) {
+		fail(call, ERR_BUSY, "", "the suite is stopping");
+		return;
+	}
+	if (unit != NULL && unit->starts_alone) {
+		restart_alone(agent, call, unit);
+		return;
+	}
+	errand = errand_new(agent, call, "preparing the restart");
+	errand->unit = unit;
+	errand->then = unit != NULL ? restart_unit : restart_all;
+	start_prepare(errand);
+}
+
+static void
+answer_down(struct ipc_call *call, json_t *request UNUSED, void *context)
+{
+	struct agent *agent = context;
+
+	agent_stop_all(agent, false);
+	agent_wait(agent, call, AGENT_WAIT_DOWN, NULL);
+	agent_turn(agent);
+}
+
+/* An address without what doveadm would take for a mask or an option. */
+static bool
+is_plain_address(const char *address)
+{
+	return address[0] != '-' && strchr(address, '@') != NULL &&
+	       strpbrk(address, "*?\\ \t\r\n\"'/") == NULL;
+}
+
+static void
+answer_kick(struct ipc_call *call, json_t *request, void *context)
+{
+	struct agent *agent = context;
+	const char *address = request_text(request, "address");
+	struct errand *errand;
+
+	if (!is_plain_address(address)) {
+		fail(call, ERR_INVALID, "address", "not a plain address");
+		return;
+	}
+	errand = errand_new(agent, call, "doveadm kick");
+	errand->then = reply_empty;
+	errand_start(errand,
+		(const char *[]){ DOVEADM, "-c",
+			arena_printf(errand->arena, "%s/dovecot/dovecot.conf",
+				agent->service->paths.rendered),
+			"kick", arena_strdup(errand->arena, address), NULL },
+		NULL, KICK_DEADLINE_MS);
+}
+
+static void
+answer_garbage(struct ipc_call *call, json_t *request, void *context)
+{
+	struct agent *agent = context;
+	const struct paths *paths = &agent->service->paths;
+	const char *store_id = request_text(request, "store_id");
+	struct errand *errand;
+
+	if (strlen(store_id) != STORE_ID_LENGTH ||
+		strspn(store_id, "0123456789abcdef") != STORE_ID_LENGTH) {
+		fail(call, ERR_INVALID, "store_id", "not a store id");
+		return;
+	}
+	errand = errand_new(agent, call, "moving the mailbox");
+	errand->then = reply_empty;
+	errand_start(errand,
+		(const char *[]){
+			arena_printf(errand->arena, "%s/mailherd-garbage",
+				paths->programs),
+			"--root",
+			arena_printf(errand->arena, "%s/", paths->root),
+			arena_strdup(errand->arena, store_id), NULL },
+		"vmail", GARBAGE_DEADLINE_MS);
+}
+
+static void
+answer_health(struct ipc_call *call, json_t *request, void *context)
+{
+	struct agent *agent = context;
+	const char *text = request_text(request, "text");
+
+	sequencer_set_fact(&agent->sequencer, request_text(request, "name"),
+		json_is_true(json_object_get(request, "ok")), text ? text : "");
+	(void)ipc_answer(call); /* "ok" alone */
+	ipc_reply(call);
+	agent_turn(agent);
+}
+
+/* Output of mailherd-prepare: "generation N" and "changed ENGINE" lines. */
+static void
+reply_render(struct errand *errand, const struct strbuf *output)
+{
+	struct json_writer *answer = ipc_answer(errand->call);
+	struct span rest = strbuf_span(output), line;
+	char number[16] = "";
+
+	json_array_open(answer, "changed");
+	while (span_split(&rest, '\n', &line)) {
+		if (span_starts_with(line, "generation "))
+			snprintf(number, sizeof(number), "%.*s",
+				(int)line.length - 11, line.data + 11);
+		else if (span_starts_with(line, "changed "))
+			json_span(answer, NULL,
+				(struct span){
+					line.data + 8, line.length - 8 });
+	}
+	json_array_close(answer);
+	json_number(answer, "generation", strtol(number, NULL, 10));
+	ipc_reply(errand->call);
+}
+
+static void
+answer_render(struct ipc_call *call, json_t *request UNUSED, void *context)
+{
+	struct errand *errand = errand_new(context, call, "rendering");
+
+	errand->then = reply_render;
+	start_prepare(errand);
+}
+
+static const struct ipc_field NO_FIELDS[] = { { .name = NULL } };
+
+static const struct ipc_field RESTART_FIELDS[] = {
+	{ "service", IPC_TEXT, NAME_MAX_LENGTH, false },
+	{ .name = NULL },
+};
+
+static const struct ipc_field KICK_FIELDS[] = {
+	{ "address", IPC_TEXT, ADDRESS_MAX, true },
+	{ .name = NULL },
+};
+
+static const struct ipc_field GARBAGE_FIELDS[] = {
+	{ "store_id", IPC_TEXT, STORE_ID_LENGTH, true },
+	{ .name = NULL },
+};
+
+static const struct ipc_field HEALTH_FIELDS[] = {
+	{ "name", IPC_TEXT, NAME_MAX_LENGTH, true },
+	{ "ok", IPC_BOOL, 0, true },
+	{ "text", IPC_TEXT, TEXT_MAX, false },
+	{ .name = NULL },
+};
+
+static const char *const JOBS[] = { "mailherd", NULL };
+static const char *const JOBS_AND_WATCH[] = { "mailherd", "mailherd-watch",
+	NULL };
+
+const struct ipc_verb AGENT_VERBS[] = {
+	{ "status", NO_FIELDS, JOBS_AND_WATCH, answer_status },
+	{ "wait", NO_FIELDS, JOBS_AND_WATCH, answer_wait },
+	{ "restart", RESTART_FIELDS, JOBS_AND_WATCH, answer_restart },
+	{ "down", NO_FIELDS, NULL, answer_down },
+	{ "kick", KICK_FIELDS, JOBS, answer_kick },
+	{ "mailbox.garbage", GARBAGE_FIELDS, JOBS, answer_garbage },
+	{ "health", HEALTH_FIELDS, JOBS_AND_WATCH, answer_health },
+	{ "render", NO_FIELDS, JOBS, answer_render },
+	{ .name = NULL },
+};
