@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model/audit.h"
+
+#include "base/clock.h"
+#include "model/core_sql.h"
+
+int
+audit_write(
+	struct model *model, const struct audit_entry *entry, struct err *err)
+{
+	struct db_query q = db_query(model->core, &AUDIT_SQL[AUDIT_INSERT]);
+
+	db_bind_number(&q, 1, clock_wall_seconds());
+	db_bind_text(&q, 2, model->actor);
+	db_bind_text(&q, 3, entry->action);
+	db_bind_text(&q, 4, entry->type);
+	db_bind_text(&q, 5, entry->object);
+	db_bind_number(&q, 6, entry->object_id);
+	db_bind_text(&q, 7, entry->old);
+	db_bind_text(&q, 8, entry->changed);
+	if (db_run(&q, err) != 0)
+		return -1;
+	q = db_query(model->core, &AUDIT_SQL[GENERATION_BUMP]);
+	db_bind_text(&q, 1, entry->type);
+	return db_run(&q, err);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The statements of src/model on core.db, one table per subject. A
+ * resource's table begins with the statements of enum resource_sql.
+ */
+#ifndef MODEL_CORE_SQL_H
+#define MODEL_CORE_SQL_H
+
+#include "model/resource.h"
+#include "store/db.h"
+
+enum domain_sql {
+	DOMAIN_COUNT_MAILBOX = RESOURCE_SQL_COUNT, /* ?1 id ?2 +n ?3 +bytes */
+	DOMAIN_COUNT_ALIAS,   /* ?1 id ?2 +n */
+	DOMAIN_QUOTA_BIGGEST, /* ?1 id */
+	DOMAIN_SQL_COUNT
+};
+
+enum alias_domain_sql {
+	ALIAS_DOMAIN_ALIASES = RESOURCE_SQL_COUNT, /* ?1 id: how many aliases */
+	ALIAS_DOMAIN_OF, /* ?1 domain's id: names */
+	ALIAS_DOMAIN_SQL_COUNT
+};
+
+enum mailbox_sql { MAILBOX_SQL_COUNT = RESOURCE_SQL_COUNT };
+
+enum alias_sql {
+	ALIAS_TARGET_INSERT = RESOURCE_SQL_COUNT, /* ?1 alias ?2 position ?3 */
+	ALIAS_TARGETS_DELETE, /* ?1 alias */
+	ALIAS_POINTING_TO, /* ?1 target: addresses of aliases */
+	ALIAS_SQL_COUNT
+};
+
+enum app_password_sql { APP_PASSWORD_SQL_COUNT = RESOURCE_SQL_COUNT };
+
+enum outbox_sql {
+	OUTBOX_INSERT,
+	OUTBOX_NEXT,
+	OUTBOX_DUE,
+	OUTBOX_COUNT,
+	OUTBOX_DELETE,
+	OUTBOX_POSTPONE,
+	OUTBOX_SQL_COUNT
+};
+
+enum setting_sql { SETTING_FIND, SETTING_STORE, SETTING_SQL_COUNT };
+
+enum audit_sql { AUDIT_INSERT, GENERATION_BUMP, AUDIT_SQL_COUNT };
+
+enum dkim_sql {
+	DKIM_INSERT,
+	DKIM_EXISTS,
+	DKIM_FIND, /* of a domain that we have */
+	DKIM_LIST, /* ?1 after this domain */
+	DKIM_SQL_COUNT
+};
+
+extern const struct db_statement DOMAIN_SQL[DOMAIN_SQL_COUNT];
+extern const struct db_statement ALIAS_DOMAIN_SQL[ALIAS_DOMAIN_SQL_COUNT];
+extern const struct db_statement MAILBOX_SQL[MAILBOX_SQL_COUNT];
+extern const struct db_statement ALIAS_SQL[ALIAS_SQL_COUNT];
+extern const struct db_statement APP_PASSWORD_SQL[APP_PASSWORD_SQL_COUNT];
+extern const struct db_statement OUTBOX_SQL[OUTBOX_SQL_COUNT];
+extern const struct db_statement SETTING_SQL[SETTING_SQL_COUNT];
+extern const struct db_statement AUDIT_SQL[AUDIT_SQL_COUNT];
+extern const struct db_statement DKIM_SQL[DKIM_SQL_COUNT];
+
+#endif
