@@ -171,4 +171,5 @@ program_drain(struct service_state *state)
 	collector_free(&program->collector);
 	x_free(&program);
 	state->program = NULL;
+	service_done(state);
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mailherd-watch: checks that the resolver works and tells the agent. It
+ * keeps no capability: its ICMP sockets are opened before the jail. Taken
+ * over, it can send UDP and ICMP, and claim a health that is not so, which
+ * delays or hastens the start of Postfix; it cannot restart anything.
+ */
+#include <stddef.h>
+
+#include "io/service.h"
+#include "watch/program.h"
+
+static const struct jail_path PATHS[] = {
+	{ offsetof(struct paths, sockets), "/watch", true },
+	{ .base_offset = SIZE_MAX },
+};
+
+static const struct service SERVICE = {
+	.name = "mailherd-watch",
+	.summary = "checks the resolver and reports its health to the agent",
+	.jail = {
+		.user = "mailherd-watch",
+		.network = JAIL_INET,
+		.paths = PATHS,
+	},
+	.pre_jail = program_prepare,
+	.post_jail = program_start,
+	.drain = program_drain,
+	.drain_ms = 100,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&SERVICE, argc, argv);
+}
