@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the mail store and the logins report: quota use, last login, login
+ * log; kept in usage.db by mailbox id. Reports are gathered and written in
+ * one transaction within a second, so that a busy server costs a handful
+ * of transactions and no request waits for one. A crash loses at most
+ * that second: Dovecot reports the quota again with the next change.
+ *
+ * While usage.db is away, reports wait, up to a bound; beyond it the
+ * new ones are dropped and counted.
+ */
+#ifndef DIRECTORY_USAGE_H
+#define DIRECTORY_USAGE_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "auth/judge.h"
+#include "base/err.h"
+#include "store/db.h"
+
+#define USAGE_PENDING_MAX 20000
+
+struct usage;
+
+/* *db may be NULL for a while, and another one later. */
+struct usage *usage_new(struct event_base *loop, struct db *const *db);
+/* Writes what waits, when it can. */
+void usage_free(struct usage **usage);
+
+void usage_set_bytes(struct usage *usage, int64_t mailbox_id, int64_t bytes);
+void usage_set_messages(struct usage *usage, int64_t mailbox_id,
+	int64_t messages);
+/* Time and address of the last login, without a row in the log. */
+void usage_last_login(struct usage *usage, int64_t mailbox_id,
+	const char *service, const char *ip, int64_t at);
+/* A login: last login and a count in the log. */
+void usage_login(struct usage *usage, int64_t mailbox_id, const char *service,
+	const char *ip, int64_t app_password_id, int64_t at);
+/* The judge's on_login; context is the struct usage, or NULL. */
+judge_login_fn usage_judge_login;
+
+/* 1 and the newest values known, 0 never reported, -1 database away. */
+MUST_CHECK int usage_quota(struct usage *usage, int64_t mailbox_id,
+	int64_t *bytes_out, int64_t *messages_out, struct err *err);
+/* Writes up to one batch now: 0 nothing left, 1 more left, -1 failed. */
+int usage_flush(struct usage *usage, struct err *err);
+uint64_t usage_dropped(const struct usage *usage);
+
+/* The statements, for the test that explains them. */
+extern const struct db_statement *const usage_statements[];
+extern const int usage_statement_count;
+
+#endif
