@@ -94,10 +94,7 @@ open_sockets(struct service_state *state, struct err *err)
 	return 0;
 }
 
-/*
- * Without the signals' events the loop ends when nothing is left to do; a
- * second SIGTERM does not wait for that.
- */
+/* A second SIGTERM does not wait for what is left to do. */
 static void
 forget_signals(struct service_run *run)
 {
@@ -120,11 +117,9 @@ on_stop(evutil_socket_t signal_number, short what, void *context)
 		service_done(state);
 		return;
 	}
-	struct timeval wait = { .tv_sec = service->drain_ms / 1000,
-		.tv_usec = service->drain_ms % 1000 * 1000 };
-	event_base_loopexit(state->loop, &wait);
 	forget_signals(run);
 	service->drain(state);
+	event_base_loopbreak(state->loop);
 }
 
 static void
@@ -158,6 +153,34 @@ enter(struct service_state *state, struct err *err)
 	return jail_enter(&service->jail, &state->paths, err);
 }
 
+static void
+on_deadline(evutil_socket_t fd, short what, void *context)
+{
+	struct service_state *state = context;
+	(void)fd;
+	(void)what;
+	log_warn("not everything was finished in time, stopping",
+		LOG_TEXT("service", state->service->name));
+	state->done = true;
+}
+
+/* Until only the deadline's own event is left. */
+static void
+finish_work(struct service_state *state)
+{
+	int drain_ms = state->service->drain_ms;
+	struct timeval wait = { .tv_sec = drain_ms / 1000,
+		.tv_usec = drain_ms % 1000 * 1000 };
+	struct event *deadline =
+		event_new(state->loop, -1, 0, on_deadline, state);
+	BUG_ON(!deadline);
+	event_add(deadline, &wait);
+	while (!state->done && event_base_get_num_events(
+				       state->loop, EVENT_BASE_COUNT_ADDED) > 1)
+		event_base_loop(state->loop, EVLOOP_ONCE);
+	event_free(deadline);
+}
+
 static int
 run_loop(struct service_state *state, struct err *err)
 {
@@ -176,6 +199,8 @@ run_loop(struct service_state *state, struct err *err)
 		if (!service->ready_later)
 			service_ready(state);
 		event_base_dispatch(state->loop);
+		if (state->stopping && !state->done)
+			finish_work(state);
 	}
 	for (int i = 0; i < SERVICE_SIGNALS; i++)
 		event_free(run.signals[i]);
@@ -218,5 +243,6 @@ service_ready(struct service_state *state)
 void
 service_done(struct service_state *state)
 {
+	state->done = true;
 	event_base_loopbreak(state->loop);
 }

@@ -35,6 +35,7 @@ struct service_state {
 	int sockets[SERVICE_SOCKETS_MAX]; /* in the table's order */
 	void *program; /* the program's own state */
 	bool stopping; /* after SIGTERM */
+	bool done;     /* after service_done() */
 };
 
 struct service {

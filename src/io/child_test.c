@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Starting, feeding, killing and failing children. */
+#include "io/child.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <unistd.h>
+
+struct output_case {
+	const char *argv[4];
+	const char *input;
+	size_t output_max;
+	int want_status;
+	const char *want_output;
+};
+
+static const struct output_case CASES[] = {
+	{ { "/bin/echo", "hello" }, "", 100, 0, "hello\n" },
+	{ { "/bin/sh", "-c", "echo out; echo err >&2; exit 7" }, "", 100, 7,
+		"out\nerr\n" },
+	{ { "/bin/sh", "-c", "kill -TERM $$" }, "", 100, 143, "" },
+	{ { "/bin/cat" }, "some input", 100, 0, "some input" },
+	{ { "/bin/cat" }, "", 100, 0, "" },
+	{ { "/bin/echo", "0123456789" }, "", 4, 0, "0123" },
+	{ { "/bin/true" }, "nobody reads this", 100, 0, "" },
+	{ { "/bin/sh", "-c", "pwd; echo $LANG $HOME" }, "", 100, 0, "/\nC\n" },
+};
+
+static void
+runs_programs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+		const struct output_case *c = &CASES[i];
+		struct child_spec spec = { .argv = c->argv,
+			.input = span_from(c->input),
+			.output_max = c->output_max,
+			.deadline_ms = 10000 };
+		struct child_result result = { .status = -1 };
+		struct err err = { 0 };
+		struct strbuf output;
+		strbuf_init(&output, 1000);
+		assert_int_equal(child_run(&spec, &output, &result, &err), 0);
+		assert_int_equal(result.status, c->want_status);
+		assert_false(result.timed_out);
+		assert_string_equal(output.data, c->want_output);
+		strbuf_deinit(&output);
+	}
+}
+
+static void
+much_input_and_output_do_not_block(void **state)
+{
+	(void)state;
+	const size_t size = 1000000;
+	const char *const argv[] = { "/bin/cat", NULL };
+	struct strbuf input, output;
+	struct child_result result;
+	struct err err = { 0 };
+	strbuf_init(&input, size);
+	strbuf_init(&output, size);
+	while (input.length < size)
+		strbuf_add_text(&input, "0123456789");
+	struct child_spec spec = { .argv = argv,
+		.input = strbuf_span(&input),
+		.output_max = size,
+		.deadline_ms = 10000 };
+	assert_int_equal(child_run(&spec, &output, &result, &err), 0);
+	assert_int_equal(output.length, size);
+	assert_memory_equal(output.data, input.data, size);
+	strbuf_deinit(&input);
+	strbuf_deinit(&output);
+}
+
+static void
+the_deadline_kills_the_group(void **state)
+{
+	(void)state;
+	const char *const argv[] = { "/bin/sh", "-c",
+		"sleep 100 & echo begun; wait", NULL };
+	struct child_spec spec = {
+		.argv = argv, .output_max = 100, .deadline_ms = 200
+	};
+	struct child_result result;
+	struct err err = { 0 };
+	struct strbuf output;
+	strbuf_init(&output, 100);
+	assert_int_equal(child_run(&spec, &output, &result, &err), 0);
+	assert_true(result.timed_out);
+	assert_int_equal(result.status, 128 + 9);
+	assert_string_equal(output.data, "begun\n");
+	strbuf_deinit(&output);
+}
+
+static void
+what_cannot_start_says_why(void **state)
+{
+	(void)state;
+	const char *const absent[] = { "/nonexistent/program", NULL };
+	const char *const present[] = { "/bin/true", NULL };
+	struct child_result result;
+	struct err err = { 0 };
+	struct child_spec spec = { .argv = absent, .output_max = 10 };
+	assert_int_equal(child_run(&spec, NULL, &result, &err), -1);
+	assert_string_equal(err.text,
+		"starting /nonexistent/program: execution: No such file or directory");
+	spec = (struct child_spec){ .argv = present,
+		.directory = "/nonexistent" };
+	assert_int_equal(child_run(&spec, NULL, &result, &err), -1);
+	assert_non_null(strstr(err.text, "working directory"));
+	spec = (struct child_spec){ .argv = present, .user = "no-such-user-x" };
+	assert_int_equal(child_run(&spec, NULL, &result, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+static void
+changes_user_and_environment(void **state)
+{
+	(void)state;
+	const char *const argv[] = { "/bin/sh", "-c",
+		"id -u; id -G; echo $A; echo $PATH", NULL };
+	const char *const environment[] = { "A=b", "PATH=/bin", NULL };
+	struct child_spec spec = { .argv = argv,
+		.environment = environment,
+		.user = "nobody",
+		.output_max = 100,
+		.deadline_ms = 10000 };
+	struct child_result result;
+	struct err err = { 0 };
+	struct strbuf output;
+	if (geteuid() != 0)
+		skip();
+	strbuf_init(&output, 100);
+	assert_int_equal(child_run(&spec, &output, &result, &err), 0);
+	assert_string_equal(output.data, "65534\n65534\nb\n/bin\n");
+	strbuf_deinit(&output);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_programs),
+		cmocka_unit_test(much_input_and_output_do_not_block),
+		cmocka_unit_test(the_deadline_kills_the_group),
+		cmocka_unit_test(what_cannot_start_says_why),
+		cmocka_unit_test(changes_user_and_environment),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

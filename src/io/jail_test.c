@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A child enters a jail and tries what it may and may not. */
+#include "io/jail.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+
+struct place {
+	char root[32];
+	struct paths paths;
+};
+
+static int
+set_up(void **state)
+{
+	static struct place place;
+	struct err err = { 0 };
+	if (geteuid() != 0)
+		return 0;
+	snprintf(place.root, sizeof(place.root), "/tmp/mh-ja-XXXXXX");
+	if (!mkdtemp(place.root) || chmod(place.root, 0755) < 0)
+		return -1;
+	if (paths_init(&place.paths, place.root, &err) < 0 ||
+		fs_make_directory(place.paths.run, 0777, 0, 0, &err) < 0 ||
+		fs_make_directory(place.paths.state, 0777, 0, 0, &err) < 0)
+		return -1;
+	*state = &place;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct place *place = *state;
+	return place ? fs_remove_tree(place->root, NULL) : 0;
+}
+
+/*
+ * Runs attempt in a child that is in the jail: the number of the first
+ * line that surprised it, 0 when all went as it should.
+ */
+typedef int attempt_fn(const struct place *place);
+
+static int
+in_jail(const struct place *place, const struct jail *jail, attempt_fn *attempt)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+		if (jail_enter(jail, &place->paths, &err) < 0) {
+			log_error("no jail", LOG_ERR(&err));
+			_exit(255);
+		}
+		int line = attempt(place);
+		if (line)
+			fprintf(stderr, "%s:%d surprised\n", __FILE__, line);
+		_exit(line ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+#define EXPECT(condition)                                                      \
+	do {                                                                   \
+		if (!(condition))                                              \
+			return __LINE__;                                       \
+	} while (0)
+#define REFUSED(call, number) ((call) < 0 && errno == (number))
+
+static const char *const NO_GROUPS[] = { NULL };
+
+static const struct jail STRICT = {
+	.user = "nobody",
+	.groups = NO_GROUPS,
+	.network = JAIL_UNIX_ONLY,
+};
+
+static void *
+do_nothing(void *context)
+{
+	return context;
+}
+
+static int
+try_strict(const struct place *place)
+{
+	uid_t real, effective, saved;
+	gid_t groups[4];
+	pthread_t thread;
+	(void)place;
+	getresuid(&real, &effective, &saved);
+	EXPECT(real == 65534 && effective == 65534 && saved == 65534);
+	EXPECT(getgroups(4, groups) == 0);
+	EXPECT(REFUSED(setuid(0), EPERM));
+	EXPECT(capng_get_caps_process() == 0);
+	EXPECT(capng_have_capabilities(CAPNG_SELECT_BOTH) == CAPNG_NONE);
+	EXPECT(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	EXPECT(REFUSED(socket(AF_INET, SOCK_STREAM, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_INET6, SOCK_DGRAM, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_NETLINK, SOCK_RAW, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT));
+	EXPECT(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+	EXPECT(REFUSED(execl("/bin/true", "true", NULL), EPERM));
+	EXPECT(REFUSED(ptrace(PTRACE_TRACEME, 0, NULL, NULL), EPERM));
+	EXPECT(REFUSED(unshare(CLONE_NEWUSER), EPERM));
+	EXPECT(REFUSED(mount("x", "/tmp", "tmpfs", 0, NULL), EPERM));
+	EXPECT(REFUSED(syscall(SYS_bpf, 0, NULL, 0), EPERM));
+	EXPECT(REFUSED(syscall(SYS_keyctl, 0, 0, 0, 0, 0), EPERM));
+	EXPECT(REFUSED(syscall(SYS_io_uring_setup, 1, NULL), ENOSYS));
+	EXPECT(REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0),
+		EPERM));
+	/* Threads and forks are still there. */
+	EXPECT(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
+	EXPECT(pthread_join(thread, NULL) == 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(0);
+	EXPECT(waitpid(pid, NULL, 0) == pid);
+	return 0;
+}
+
+static void
+a_strict_jail_leaves_little(void **state)
+{
+	if (!*state)
+		skip();
+	assert_int_equal(in_jail(*state, &STRICT, try_strict), 0);
+}
+
+static const struct jail_path RUN_ONLY[] = {
+	{ offsetof(struct paths, run), "", true },
+	{ offsetof(struct paths, state), "/not-there", false },
+	{ SIZE_MAX, NULL, false },
+};
+
+static const struct jail WITH_PATHS = {
+	.user = "nobody",
+	.network = JAIL_INET,
+	.paths = RUN_ONLY,
+};
+
+static int
+try_paths(const struct place *place)
+{
+	char name[300];
+	EXPECT(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	EXPECT(REFUSED(socket(AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT));
+	snprintf(name, sizeof(name), "%s/new", place->paths.run);
+	EXPECT(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600) >= 0);
+	EXPECT(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0);
+	EXPECT(open("/dev/null", O_RDWR | O_CLOEXEC) >= 0);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) <= 0)
+		return 0; /* nothing more to expect of this kernel */
+	snprintf(name, sizeof(name), "%s/new", place->paths.state);
+	EXPECT(REFUSED(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), EACCES));
+	EXPECT(REFUSED(open("/tmp", O_RDONLY | O_CLOEXEC), EACCES));
+	return 0;
+}
+
+static void
+paths_outside_the_table_are_closed(void **state)
+{
+	if (!*state)
+		skip();
+	assert_int_equal(in_jail(*state, &WITH_PATHS, try_paths), 0);
+}
+
+static const int BIND_ONLY[] = { CAP_NET_BIND_SERVICE, -1 };
+
+static const struct jail WITH_CAPABILITY = {
+	.user = "nobody",
+	.capabilities = BIND_ONLY,
+	.network = JAIL_INET,
+	.exec = true,
+};
+
+static int
+try_capability(const struct place *place)
+{
+	(void)place;
+	capng_get_caps_process();
+	EXPECT(capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_BIND_SERVICE));
+	EXPECT(!capng_have_capability(CAPNG_PERMITTED, CAP_CHOWN));
+	EXPECT(!capng_have_capability(CAPNG_BOUNDING_SET, CAP_CHOWN));
+	/* A program that is started has it too. */
+	execl("/bin/grep", "grep", "-q", "^CapEff:.*0000400$",
+		"/proc/self/status", NULL);
+	return __LINE__;
+}
+
+static void
+a_capability_survives_the_change_of_user(void **state)
+{
+	if (!*state)
+		skip();
+	assert_int_equal(in_jail(*state, &WITH_CAPABILITY, try_capability), 0);
+}
+
+static int
+try_death_signal(const struct place *place)
+{
+	int number = 0;
+	(void)place;
+	EXPECT(prctl(PR_GET_PDEATHSIG, &number, 0, 0, 0) == 0);
+	EXPECT(number == SIGTERM);
+	return 0;
+}
+
+static void
+the_parent_death_signal_is_kept(void **state)
+{
+	if (!*state)
+		skip();
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+		struct place *place = *state;
+		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+		if (jail_enter(&STRICT, &place->paths, &err) < 0)
+			_exit(255);
+		_exit(try_death_signal(place) ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+static void
+an_unknown_user_fails_closed(void **state)
+{
+	static const struct jail jail = { .user = "no-such-user-x" };
+	struct place *place = *state;
+	struct err err = { 0 };
+	if (!place)
+		skip();
+	assert_int_equal(jail_enter(&jail, &place->paths, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_strict_jail_leaves_little),
+		TEST(paths_outside_the_table_are_closed),
+		TEST(a_capability_survives_the_change_of_user),
+		TEST(the_parent_death_signal_is_kept),
+		TEST(an_unknown_user_fails_closed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
