@@ -1,7 +1,270 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Placeholder of the lifecycle commands; replaced by their builder. */
-#include "cli/command.h"
+/*
+ * The commands that start, stop and look at the service tree. They speak
+ * to the agent; what works without it (is it running at all?) is asked of
+ * s6 directly.
+ */
+#include "cli/lifecycle.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "io/child.h"
+#include "io/ipc.h"
+#include "supervise/s6.h"
+
+#define AGENT_SOCKET "control/agent"
+#define SYSTEMD_RUNS "/run/systemd/system"
+#define SYSTEMCTL "/usr/bin/systemctl"
+#define SYSTEMD_UNIT "mailherd.service"
+#define SYSTEMCTL_DEADLINE_MS 300000
+#define HEALTHY_DEADLINE_MS 300000
+#define DOWN_DEADLINE_MS 120000
+#define END_DEADLINE_MS 15000
+#define POLL_MS 20
+
+void
+lifecycle_pause(int ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+bool
+lifecycle_is_systemds(const struct command_call *call)
+{
+	return call->paths.root[0] == '\0' && fs_exists(SYSTEMD_RUNS) &&
+	       fs_exists("/lib/systemd/system/" SYSTEMD_UNIT);
+}
+
+int
+lifecycle_systemctl(const char *verb, int *status_out, struct err *err)
+{
+	const char *argv[] = { SYSTEMCTL, verb, SYSTEMD_UNIT, NULL };
+	struct child_spec spec = { .argv = argv,
+		.deadline_ms = SYSTEMCTL_DEADLINE_MS,
+		.inherit_output = true };
+	struct child_result result;
+	struct strbuf output;
+	int answer;
+
+	strbuf_init(&output, 1);
+	answer = child_run(&spec, &output, &result, err);
+	strbuf_deinit(&output);
+	if (answer == 0)
+		*status_out = result.status;
+	return answer;
+}
+
+static void
+print_progress(json_t *packet, void *context)
+{
+	const struct command_call *call = context;
+	const char *service =
+		json_string_value(json_object_get(packet, "service"));
+	const char *state = json_string_value(json_object_get(packet, "state"));
+	const char *note = json_string_value(json_object_get(packet, "note"));
+	json_int_t ms = json_integer_value(json_object_get(packet, "ms"));
+
+	if (call->json || service == NULL || state == NULL)
+		return;
+	printf("  %-12s %-9s", service, state);
+	if (strcmp(state, "ready") == 0 && ms >= 0)
+		printf(" %d.%02d s", (int)(ms / 1000), (int)(ms % 1000 / 10));
+	if (note != NULL && *note != '\0')
+		printf(" %s", note);
+	putchar('\n');
+	fflush(stdout);
+}
+
+int
+lifecycle_ask(const struct command_call *call, const char *verb,
+	const char *service, int deadline_ms, json_t **reply_out,
+	struct err *err)
+{
+	char path[PATHS_MAX * 2];
+	json_t *request = json_pack("{s:s}", "verb", verb), *reply = NULL;
+	int result;
+
+	BUG_ON(request == NULL);
+	if (service != NULL &&
+		json_object_set_new(request, "service", json_string(service)))
+		BUG_ON(true);
+	snprintf(path, sizeof(path), "%s/" AGENT_SOCKET, call->paths.sockets);
+	result = ipc_request(path, request, deadline_ms, print_progress,
+		(void *)call, &reply, err);
+	json_decref(request);
+	if (result == 0 && reply_out != NULL)
+		*reply_out = reply;
+	else
+		json_decref(reply);
+	return result;
+}
+
+/* The agent may not listen yet, or be between two lives. */
+static bool
+is_worth_waiting(const struct command_call *call, const struct err *err,
+	int64_t deadline_ms)
+{
+	return (err->code == ERR_UNAVAILABLE || err->code == ERR_BUSY) &&
+	       err->remedy[0] == '\0' &&
+	       s6_scan_running(call->paths.services) &&
+	       clock_monotonic_ms() < deadline_ms;
+}
+
+int
+lifecycle_wait_healthy(struct command_call *call)
+{
+	int64_t began_ms = clock_monotonic_ms();
+	int64_t deadline_ms = began_ms + HEALTHY_DEADLINE_MS;
+	json_t *reply = NULL;
+	struct err err = { 0 };
+	const char *state;
+
+	while (lifecycle_ask(call, "wait", NULL, HEALTHY_DEADLINE_MS, &reply,
+		       &err) == -1) {
+		if (!is_worth_waiting(call, &err, deadline_ms))
+			return command_fail(call, &err);
+		lifecycle_pause(POLL_MS);
+	}
+	state = json_string_value(json_object_get(reply, "state"));
+	if (call->json)
+		printf("{\"state\":\"%s\"}\n", state ? state : "");
+	else
+		printf("%s after %.1f s\n", state ? state : "",
+			(double)(clock_monotonic_ms() - began_ms) / 1000);
+	json_decref(reply);
+	return 0;
+}
+
+static void
+wait_for_end(const struct command_call *call)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
+
+	while (s6_scan_running(call->paths.services) &&
+		clock_monotonic_ms() < deadline_ms)
+		lifecycle_pause(POLL_MS);
+}
+
+int
+lifecycle_down(struct command_call *call)
+{
+	bool is_direct = command_option(call, "direct") != NULL;
+	struct err err = { 0 };
+	int status = 0;
+
+	if (!s6_scan_running(call->paths.services)) {
+		if (!call->json)
+			puts("not running");
+		return 0;
+	}
+	/* Else systemd would start it again. */
+	if (!is_direct && lifecycle_is_systemds(call)) {
+		if (lifecycle_systemctl("stop", &status, &err) == -1)
+			return command_fail(call, &err);
+		return status;
+	}
+	/* Without an agent all stop at once, which is better than not. */
+	if (lifecycle_ask(call, "down", NULL, DOWN_DEADLINE_MS, NULL, &err) ==
+		-1) {
+		fprintf(stderr, "no ordered stop: %s\n", err.text);
+		(void)s6_scan_command(call->paths.services, "t");
+	}
+	/* s6-svscan waits for us when it is the one that called. */
+	if (!is_direct)
+		wait_for_end(call);
+	if (!call->json)
+		puts("down");
+	return 0;
+}
+
+int
+lifecycle_restart(struct command_call *call)
+{
+	const char *service = command_argument(call, 0);
+	struct err err = { 0 };
+
+	if (!s6_scan_running(call->paths.services)) {
+		err_set(&err, ERR_UNAVAILABLE, "mailherd is not running");
+		err_remedy(&err, "mailherd up");
+		return command_fail(call, &err);
+	}
+	if (lifecycle_ask(call, "restart", service, HEALTHY_DEADLINE_MS, NULL,
+		    &err) == -1)
+		return command_fail(call, &err);
+	if (service == NULL)
+		return lifecycle_wait_healthy(call);
+	if (!call->json)
+		puts("restarted");
+	return 0;
+}
+
+static const struct command_option UP_OPTIONS[] = {
+	{ .name = "foreground",
+		.sentence =
+			"become the supervisor, as systemd and containers want it" },
+	{ .name = NULL },
+};
+
+static const struct command_option DOWN_OPTIONS[] = {
+	{ .name = "direct", .sentence = "do not go through systemd" },
+	{ .name = NULL },
+};
+
+static const struct command_option LOGS_OPTIONS[] = {
+	{ .name = "follow", .sentence = "go on with what comes" },
+	{ .name = "f", .sentence = "the same" },
+	{ .name = "lines",
+		.value = "N",
+		.sentence = "how many lines of the past (100)" },
+	{ .name = NULL },
+};
 
 const struct command lifecycle_commands[] = {
+	{ .name = "up",
+		.usage = "",
+		.summary = "Start all services and wait until they are healthy",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_up,
+		.options = UP_OPTIONS },
+	{ .name = "down",
+		.usage = "",
+		.summary = "Stop all services in order",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_down,
+		.options = DOWN_OPTIONS },
+	{ .name = "restart",
+		.usage = "[SERVICE]",
+		.summary = "Render, check and restart one service or all",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_restart,
+		.arguments_max = 1 },
+	{ .name = "status",
+		.usage = "",
+		.summary = "Show each service and how it is",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_status },
+	{ .name = "logs",
+		.usage = "[SERVICE]",
+		.summary = "Show what services wrote",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_logs,
+		.arguments_max = 1,
+		.options = LOGS_OPTIONS },
+	{ .name = "exec",
+		.usage = "TOOL [ARGUMENT]...",
+		.summary = "Run an engine's own tool against this instance",
+		.privilege = COMMAND_ROOT,
+		.run = lifecycle_exec,
+		.arguments_min = 1,
+		.arguments_max = COMMAND_ANY_COUNT,
+		.pass_through = true },
 	{ .name = NULL },
 };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the lifecycle commands share; nobody else's. */
+#ifndef CLI_LIFECYCLE_H
+#define CLI_LIFECYCLE_H
+
+#include <jansson.h>
+
+#include "cli/command.h"
+
+int lifecycle_up(struct command_call *call);
+int lifecycle_down(struct command_call *call);
+int lifecycle_restart(struct command_call *call);
+int lifecycle_status(struct command_call *call);
+int lifecycle_logs(struct command_call *call);
+int lifecycle_exec(struct command_call *call);
+
+/*
+ * Sends a verb to the agent (service may be NULL) and prints progress for
+ * people. *reply_out may be NULL; else a new reference.
+ */
+MUST_CHECK int lifecycle_ask(const struct command_call *call, const char *verb,
+	const char *service, int deadline_ms, json_t **reply_out,
+	struct err *err);
+/* Until the suite is healthy or failed; says the result. Exit status. */
+int lifecycle_wait_healthy(struct command_call *call);
+/* True when systemd is the one that starts and stops this instance. */
+bool lifecycle_is_systemds(const struct command_call *call);
+/* Runs systemctl; its exit status. */
+MUST_CHECK int lifecycle_systemctl(
+	const char *verb, int *status_out, struct err *err);
+void lifecycle_pause(int ms);
+
+#endif
