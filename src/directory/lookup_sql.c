@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names are unique over both halves of each UNION, so one row is the most. */
+/*
+ * Names are unique over both halves of each UNION, so one row is the most.
+ * BETWEEN says the same as "=" but lets SQLite prefer the covering index to
+ * the unique one: a mailbox is then answered without reading its row.
+ */
 #include "directory/lookup_sql.h"
 
 #include <string.h>
@@ -25,7 +29,8 @@ static const struct db_statement SQL_DOMAIN = {
 
 static const struct db_statement SQL_ADDRESS = {
 	"lookup-address",
-	"SELECT id, active, quota, 0, 0 FROM mailbox WHERE address = ?1"
+	"SELECT id, active, quota, 0, 0 FROM mailbox"
+	" WHERE address BETWEEN ?1 AND ?1"
 	" UNION ALL"
 	" SELECT id, active, 0, 1, sender_allowed FROM alias"
 	" WHERE address = ?1",
