@@ -37,11 +37,15 @@ struct command_option {
 	const char *value; /* what the value is called, "ADDRESS"; NULL: a switch */
 	const char *sentence;
 	bool repeatable;
+	/* The value names a file ("-": standard input) that is opened before
+	 * privileges are given up; command_option_file() is its descriptor. */
+	bool is_file;
 };
 
 struct command_given {
 	const char *name;
-	const char *value; /* NULL for a switch */
+	const char *value; /* "" for a switch */
+	int file; /* of is_file; else -1 */
 };
 
 struct command_call {
@@ -51,8 +55,10 @@ struct command_call {
 	struct arena *arena; /* lives as long as the call */
 	const char *const *arguments; /* NULL-ended */
 	size_t argument_count;
+	int argument_file; /* of command.argument_is_file; else -1 */
 	struct command_given *given; /* options in their order */
 	size_t given_count;
+	const char *actor; /* for the audit: "cli:root" */
 };
 
 struct command {
@@ -69,6 +75,7 @@ struct command {
 	unsigned resource_flags;
 	/* Everything behind the first argument belongs to it: `exec TOOL -x`. */
 	bool pass_through;
+	bool argument_is_file; /* the first one, as with is_file */
 	const char *description; /* paragraphs for help and man page, or NULL */
 };
 
@@ -88,10 +95,17 @@ extern const struct command *const command_groups[];
 /* Runs `mailherd ARGUMENTS`; the exit status of main(). */
 int command_main(int argc, char **argv);
 
+/* The entry of that name, NULL when there is none. */
+const struct command *command_find(const char *name);
+/* Help of one command, or with NULL of all. */
+void command_help(const struct command *command);
+
 /* NULL beyond the last one. */
 const char *command_argument(const struct command_call *call, size_t index);
 /* The last value given (a switch: ""), or NULL. */
 const char *command_option(const struct command_call *call, const char *name);
+/* Descriptor of an is_file option, owned by the call; -1: not given. */
+int command_option_file(const struct command_call *call, const char *name);
 /* The value of each time it was given: start with *cursor 0; NULL ends. */
 const char *command_option_next(const struct command_call *call,
 	const char *name, size_t *cursor);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one list of all groups of commands, in the order of the help. */
+#include "cli/command.h"
+
+/* clang-format off */
+const struct command *const command_groups[] = {
+	setup_commands,
+	lifecycle_commands,
+	domain_commands,
+	alias_domain_commands,
+	mailbox_commands,
+	alias_commands,
+	app_password_commands,
+	dns_commands,
+	NULL,
+};
+/* clang-format on */

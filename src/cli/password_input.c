@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cli/password_input.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "auth/scheme.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "model/mailbox.h"
+
+#define DEFAULT_SCHEME "BLF-CRYPT"
+#define FAST_SCHEME "SSHA256" /* enough for 24 random characters */
+#define GENERATED_LENGTH 20
+#define LINE_SIZE (SCHEME_PASSWORD_MAX + 2)
+
+/* The first line of fd without its end, into line; its length or -1. */
+static ptrdiff_t
+read_line(int fd, char line[LINE_SIZE], struct err *err)
+{
+	size_t length = 0;
+
+	while (length < LINE_SIZE) {
+		ssize_t got = read(fd, line + length, 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_errno(err, errno, "reading the password");
+		if (got == 0 || line[length] == '\n')
+			break;
+		length++;
+	}
+	if (length == LINE_SIZE)
+		return err_field(err, ERR_TOO_BIG, "password",
+			"the password is too long");
+	if (length > 0 && line[length - 1] == '\r')
+		length--;
+	return (ptrdiff_t)length;
+}
+
+static ptrdiff_t
+ask_once(const char *prompt, char line[LINE_SIZE], struct err *err)
+{
+	struct termios normal;
+	struct termios silent;
+	ptrdiff_t length;
+
+	(void)fprintf(stderr, "%s: ", prompt);
+	if (tcgetattr(STDIN_FILENO, &normal) != 0)
+		return err_errno(err, errno, "terminal");
+	silent = normal;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	silent.c_lflag |= ECHONL;
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
+		return err_errno(err, errno, "terminal");
+	length = read_line(STDIN_FILENO, line, err);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &normal);
+	return length;
+}
+
+static ptrdiff_t
+ask_twice(char line[LINE_SIZE], struct err *err)
+{
+	char again[LINE_SIZE];
+	ptrdiff_t length = ask_once("Password", line, err);
+	ptrdiff_t again_length;
+
+	if (length < 0)
+		return -1;
+	again_length = ask_once("Again", again, err);
+	if (again_length >= 0 &&
+		(again_length != length ||
+			memcmp(line, again, (size_t)length) != 0))
+		again_length = err_field(err, ERR_INVALID, "password",
+			"the two passwords differ");
+	secret_wipe(again, sizeof(again));
+	return again_length;
+}
+
+static ptrdiff_t
+read_password(struct command_call *call, char line[LINE_SIZE], struct err *err)
+{
+	int file = command_option_file(call, "password-file");
+
+	if (file >= 0)
+		return read_line(file, line, err);
+	if (isatty(STDIN_FILENO))
+		return ask_twice(line, err);
+	(void)err_field(err, ERR_INVALID, "password", "no password was given");
+	return err_remedy(err,
+		"run it on a terminal to be asked, or use --password-file FILE, --password-file - or --generate");
+}
+
+static int
+hash_password(struct command_call *call, const char *scheme,
+	struct span password, const char **hash_out, struct err *err)
+{
+	char hash[SCHEME_HASH_MAX];
+
+	if (scheme_create(scheme, password, hash, sizeof(hash), err) != 0)
+		return -1;
+	*hash_out = arena_strdup(call->arena, hash);
+	return 0;
+}
+
+static int
+take_hash(
+	struct command_call *call, struct password_input *out, struct err *err)
+{
+	const char *hash = command_option(call, "password-hash");
+
+	if (!scheme_is_hash(hash)) {
+		(void)err_field(err, ERR_INVALID, "password_hash",
+			"the hash does not begin with a known {SCHEME}");
+		return err_remedy(err, "write it like {BLF-CRYPT}$2y$05$...");
+	}
+	out->hash = hash;
+	return 0;
+}
+
+static int
+check_choice(struct command_call *call, struct err *err)
+{
+	int count = 0;
+
+	count += command_option(call, "password-file") != NULL;
+	count += command_option(call, "generate") != NULL;
+	count += command_option(call, "password-hash") != NULL;
+	if (count > 1)
+		return err_field(err, ERR_INVALID, "password",
+			"give only one of --password-file, --generate and --password-hash");
+	return 0;
+}
+
+static const char *
+chosen_scheme(struct command_call *call, struct err *err)
+{
+	const char *scheme = command_option(call, "password-scheme");
+
+	if (scheme == NULL)
+		return DEFAULT_SCHEME;
+	if (strcmp(scheme, DEFAULT_SCHEME) == 0 ||
+		strcmp(scheme, "ARGON2ID") == 0)
+		return scheme;
+	(void)err_field(err, ERR_INVALID, "password_scheme",
+		"passwords are not stored as %.40s", scheme);
+	(void)err_remedy(err, "choose BLF-CRYPT or ARGON2ID");
+	return NULL;
+}
+
+int
+password_input_read(struct command_call *call, struct model *model,
+	struct password_input *out, struct err *err)
+{
+	const char *scheme = chosen_scheme(call, err);
+	char line[LINE_SIZE];
+	struct span password = { line, 0 };
+	ptrdiff_t length;
+	int status = -1;
+
+	*out = (struct password_input){ 0 };
+	if (scheme == NULL || check_choice(call, err) != 0)
+		return -1;
+	if (command_option(call, "password-hash") != NULL)
+		return take_hash(call, out, err);
+	if (command_option(call, "generate") != NULL) {
+		random_password(line, GENERATED_LENGTH);
+		out->generated = arena_strdup(call->arena, line);
+		length = GENERATED_LENGTH;
+	} else {
+		length = read_password(call, line, err);
+	}
+	if (length >= 0) {
+		password.length = (size_t)length;
+		if (mailbox_password_check(model, password, err) == 0)
+			status = hash_password(
+				call, scheme, password, &out->hash, err);
+	}
+	secret_wipe(line, sizeof(line));
+	return status;
+}
+
+int
+password_input_random(struct command_call *call, size_t length,
+	struct password_input *out, struct err *err)
+{
+	char *password = arena_alloc(call->arena, length + 1);
+
+	*out = (struct password_input){ .generated = password };
+	random_password(password, length);
+	return hash_password(
+		call, FAST_SCHEME, span_from(password), &out->hash, err);
+}
