@@ -14,7 +14,7 @@
 #include "io/ipc.h"
 
 #define DEADLINE_MS 2000
-#define AGAIN_S 1   /* after a failure */
+#define AGAIN_S 1 /* after a failure */
 #define REPEAT_S 30 /* after a success */
 #define NAME_SIZE 33
 
@@ -65,6 +65,15 @@ on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 	json_decref(request);
 }
 
+/* Half a character, left by cutting, would not be JSON. */
+static void
+make_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 struct health *
 health_new(struct event_base *loop, const char *agent_socket, const char *name)
 {
@@ -84,6 +93,7 @@ health_set(struct health *health, bool ok, const char *text)
 
 	health->ok = ok;
 	snprintf(health->text, sizeof(health->text), "%s", text);
+	make_plain(health->text);
 	health->stale = true;
 	if (!health->sending)
 		event_add(health->timer, &now);

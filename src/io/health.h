@@ -16,8 +16,8 @@
 struct health;
 
 /* Nothing is sent before the first health_set(). Texts are copied. */
-struct health *health_new(struct event_base *loop, const char *agent_socket,
-	const char *name);
+struct health *health_new(
+	struct event_base *loop, const char *agent_socket, const char *name);
 void health_set(struct health *health, bool ok, const char *text);
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A report that the agent did not take is sent again, the newest only,
- * until it is taken. A check that is still running when the next is due
- * cannot be: its limit is shorter than the interval.
+ * A check that is still running when the next is due cannot be: its limit
+ * is shorter than the interval.
  */
 #include "watch/program.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/log.h"
-#include "io/ipc.h"
+#include "io/health.h"
 #include "model/instance.h"
 #include "watch/resolver_check.h"
 
@@ -22,8 +20,6 @@
 #define DNS_AGAIN_MS 500
 #define PING_ATTEMPTS 3
 #define PING_INTERVAL_MS 5000
-#define REPORT_DEADLINE_MS 2000
-#define REPORT_AGAIN_S 1
 
 struct program {
 	struct event_base *loop;
@@ -33,12 +29,9 @@ struct program {
 	struct resolver_check_options options;
 	struct resolver_check *check;
 	struct event *tick;
-	struct event *report_again;
+	struct health *health;
 	struct resolver_result result; /* the last one */
 	bool checked; /* result is one */
-	bool reporting; /* a report is on its way */
-	bool report_stale; /* result is newer than what is on its way */
-	bool agent_silent; /* and that was said */
 };
 
 MUST_CHECK int
@@ -78,49 +71,6 @@ program_prepare(struct service_state *state, struct err *err)
 }
 
 static void
-on_reported(json_t *reply UNUSED, const struct err *err, void *context)
-{
-	struct program *program = context;
-	bool failed = err && err->code != ERR_NONE;
-	struct timeval wait = { .tv_sec = failed ? REPORT_AGAIN_S : 0 };
-
-	program->reporting = false;
-	if (failed && !program->agent_silent)
-		log_warn("agent does not take the resolver's health, sending"
-			 " it again",
-			LOG_ERR(err));
-	program->agent_silent = failed;
-	if (failed || program->report_stale)
-		event_add(program->report_again, &wait);
-}
-
-static void
-report(struct program *program)
-{
-	json_t *request;
-
-	if (program->reporting) {
-		program->report_stale = true;
-		return;
-	}
-	program->reporting = true;
-	program->report_stale = false;
-	request = json_pack("{s:s, s:s, s:b, s:s}", "verb", "health", "name",
-		"resolver", "ok", (int)program->result.healthy, "text",
-		program->result.text);
-	BUG_ON(!request);
-	ipc_request_async(program->loop, program->agent, request,
-		REPORT_DEADLINE_MS, on_reported, program);
-	json_decref(request);
-}
-
-static void
-on_report_again(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
-{
-	report(context);
-}
-
-static void
 on_checked(const struct resolver_result *result, void *context)
 {
 	struct program *program = context;
@@ -138,7 +88,7 @@ on_checked(const struct resolver_result *result, void *context)
 		log_error("resolver is not healthy, mail cannot be delivered"
 			  " to others",
 			LOG_TEXT("text", result->text));
-	report(program);
+	health_set(program->health, result->healthy, result->text);
 }
 
 static void
@@ -158,8 +108,7 @@ program_start(struct service_state *state, struct err *err UNUSED)
 	struct timeval interval = { .tv_sec = INTERVAL_S };
 
 	program->loop = state->loop;
-	program->report_again =
-		evtimer_new(state->loop, on_report_again, program);
+	program->health = health_new(state->loop, program->agent, "resolver");
 	program->tick =
 		event_new(state->loop, -1, EV_PERSIST, on_tick, program);
 	event_add(program->tick, &interval);
