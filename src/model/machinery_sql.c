@@ -10,6 +10,9 @@ const struct db_statement OUTBOX_SQL[OUTBOX_SQL_COUNT] = {
 	[OUTBOX_NEXT] = { "outbox-next",
 		"SELECT id, kind, payload, attempts, created FROM outbox"
 		" WHERE due <= ?1 ORDER BY due, id LIMIT 1", NULL },
+	[OUTBOX_LIST] = { "outbox-list",
+		"SELECT id, kind, payload, attempts, created FROM outbox"
+		" WHERE due <= ?1 ORDER BY due, id LIMIT ?2", NULL },
 	[OUTBOX_DUE] = { "outbox-due",
 		"SELECT due FROM outbox ORDER BY due, id LIMIT 1",
 		"reads the first entry of the index only" },

@@ -39,6 +39,18 @@ outbox_add_text(struct db *core, const char *kind, const char *key,
 	return status;
 }
 
+static struct outbox_item
+read_item(struct db_query *q, struct arena *arena)
+{
+	return (struct outbox_item){
+		.id = db_number(q, 0),
+		.kind = arena_strdup(arena, db_text(q, 1)),
+		.payload = arena_strdup(arena, db_text(q, 2)),
+		.attempts = db_number(q, 3),
+		.created = db_number(q, 4),
+	};
+}
+
 int
 outbox_next(struct db *core, int64_t now_ms, struct arena *arena,
 	struct outbox_item *item_out, struct err *err)
@@ -49,14 +61,27 @@ outbox_next(struct db *core, int64_t now_ms, struct arena *arena,
 	db_bind_number(&q, 1, now_ms);
 	got = db_step(&q, err);
 	if (got == 1)
-		*item_out = (struct outbox_item){
-			.id = db_number(&q, 0),
-			.kind = arena_strdup(arena, db_text(&q, 1)),
-			.payload = arena_strdup(arena, db_text(&q, 2)),
-			.attempts = db_number(&q, 3),
-			.created = db_number(&q, 4),
-		};
+		*item_out = read_item(&q, arena);
 	db_finish(&q);
+	return got;
+}
+
+int
+outbox_list(struct db *core, int64_t now_ms, struct arena *arena,
+	struct outbox_item *items_out, size_t items_max, size_t *count_out,
+	struct err *err)
+{
+	struct db_query q = db_query(core, &OUTBOX_SQL[OUTBOX_LIST]);
+	size_t count = 0;
+	int got;
+
+	db_bind_number(&q, 1, now_ms);
+	db_bind_number(&q, 2, (int64_t)items_max);
+	while ((got = db_step(&q, err)) == 1)
+		items_out[count++] = read_item(&q, arena);
+	db_finish(&q);
+	if (got == 0)
+		*count_out = count;
 	return got;
 }
 

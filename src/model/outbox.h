@@ -11,6 +11,7 @@
 #ifndef MODEL_OUTBOX_H
 #define MODEL_OUTBOX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -35,6 +36,10 @@ MUST_CHECK int outbox_add_text(struct db *core, const char *kind,
 /* The first item that is due: 1, 0 none, -1. Texts live in arena. */
 MUST_CHECK int outbox_next(struct db *core, int64_t now_ms,
 	struct arena *arena, struct outbox_item *item_out, struct err *err);
+/* All that are due, at most items_max, the longest due first. */
+MUST_CHECK int outbox_list(struct db *core, int64_t now_ms,
+	struct arena *arena, struct outbox_item *items_out, size_t items_max,
+	size_t *count_out, struct err *err);
 /* When the next item is due: 1 with *due_ms_out, 0 when empty, -1. */
 MUST_CHECK int outbox_due(struct db *core, int64_t *due_ms_out,
 	struct err *err);
