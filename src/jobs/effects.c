@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A payload is ours, so a missing member is a fault; it is kept, and said. */
+#include "jobs/effects.h"
+
+#include <stddef.h>
+
+#include "io/ipc.h"
+
+#define KICK_DEADLINE_MS 10000
+#define GARBAGE_DEADLINE_MS 60000
+
+/* NULL when the payload lacks it: the task is finished then. */
+static const char *
+require_text(struct runner_task *task, const json_t *payload, const char *name)
+{
+	const char *text = json_string_value(json_object_get(payload, name));
+	struct err err;
+
+	if (text)
+		return text;
+	(void)err_set(&err, ERR_CORRUPT, "payload has no text \"%s\"", name);
+	runner_finish(task, &err);
+	return NULL;
+}
+
+static void
+on_agent_done(json_t *reply UNUSED, const struct err *err, void *context)
+{
+	runner_finish(context, err && err->code != ERR_NONE ? err : NULL);
+}
+
+static void
+ask_agent(struct runner_task *task, const struct effects *effects,
+	json_t *request, int deadline_ms)
+{
+	ipc_request_async(effects->loop, effects->agent_socket, request,
+		deadline_ms, on_agent_done, task);
+	json_decref(request);
+}
+
+static void
+start_kick(struct runner_task *task, json_t *payload, void *context)
+{
+	const char *address = require_text(task, payload, "address");
+
+	if (address)
+		ask_agent(task, context,
+			json_pack("{s:s, s:s}", "verb", "kick", "address",
+				address),
+			KICK_DEADLINE_MS);
+}
+
+static void
+start_remove(struct runner_task *task, json_t *payload, void *context)
+{
+	const char *store_id = require_text(task, payload, "store_id");
+
+	if (store_id)
+		ask_agent(task, context,
+			json_pack("{s:s, s:s}", "verb", "mailbox.garbage",
+				"store_id", store_id),
+			GARBAGE_DEADLINE_MS);
+}
+
+static void
+on_projected(const struct err *err, void *context)
+{
+	runner_finish(context, err);
+}
+
+static void
+start_project(struct runner_task *task, json_t *payload, void *context)
+{
+	const struct effects *effects = context;
+	const char *domain = require_text(task, payload, "domain");
+
+	if (domain)
+		dkim_projector_project(
+			effects->dkim, domain, on_projected, task);
+}
+
+const struct runner_effect effects_table[] = {
+	{ "dkim.project", start_project },
+	{ "mailbox.remove", start_remove },
+	{ "session.kick", start_kick },
+	{ .kind = NULL },
+};
