@@ -72,7 +72,7 @@ file_of(const struct place *place, const char *base, const char *suffix,
 static void
 start_holder(struct place *place)
 {
-	char directory[300], rule[600], path[300], byte;
+	char directory[300], rule[600], path[304], byte;
 	struct err err = { 0 };
 	int ready[2];
 	file_of(place, place->paths.run, "fdholder", directory,
