@@ -52,7 +52,9 @@ count_end(struct record_ended *ended, const struct record_started *started,
 		ended->row = 0;
 		return;
 	}
-	ended->count++;
+	/* An exit with status 0 is odd, but nothing went wrong in it. */
+	if (ended->exit_code != 0 || ended->exit_signal != 0)
+		ended->count++;
 	ended->row = stable ? 0 : ended->row + 1;
 }
 

@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/generation.h"
 #include "agent/tree.h"
@@ -51,6 +52,7 @@ main(int argc, char **argv)
 	const char *root = NULL;
 	int option, status = 0;
 
+	umask(022); /* the modes of directories are those that are said */
 	while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
 		if (option != 'r')
 			return EXIT_USAGE;

@@ -47,10 +47,11 @@ write_last_exit(struct json_writer *w, const struct record_ended *ended)
 }
 
 static void
-write_running(struct json_writer *w, const struct unit *unit)
+write_running(struct json_writer *w, const struct unit *unit,
+	const struct record_started *started)
 {
 	bool deleted = false;
-	int64_t age_ms = clock_wall_ms() - unit->status.since_ms;
+	int64_t age_ms = clock_wall_ms() - started->at_ms;
 
 	json_number(w, "pid", unit->status.pid);
 	json_number(w, "uptime_s", age_ms > 0 ? age_ms / 1000 : 0);
@@ -74,7 +75,7 @@ write_unit(struct json_writer *w, const struct unit *unit)
 	json_bool(w, "degraded", unit->degraded);
 	json_text(w, "note", unit->note);
 	if (s6_status_running(&unit->status))
-		write_running(w, unit);
+		write_running(w, unit, &started);
 	if (unit->took_ms >= 0)
 		json_number(w, "ready_ms", unit->took_ms);
 	json_number(w, "restarts", started.count > 0 ? started.count - 1 : 0);

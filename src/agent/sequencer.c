@@ -23,7 +23,7 @@ static const char *const STATE_NAMES[] = {
 	[UNIT_WAITING] = "waiting",
 	[UNIT_STARTING] = "starting",
 	[UNIT_READY] = "ready",
-	[UNIT_FAILING] = "failing",
+	[UNIT_RESTARTING] = "restarting",
 	[UNIT_OVERDUE] = "overdue",
 	[UNIT_BLOCKED] = "blocked",
 	[UNIT_STOPPING] = "stopping",
@@ -225,10 +225,10 @@ mark_unready(struct unit *unit, int64_t now_ms)
 			(unit->service->start_ms + 999) / 1000);
 		return SEQUENCER_NEVER;
 	}
-	unit->state = unit->status.finishing || unit->status.pid == 0 ||
-				      (unit->state == UNIT_FAILING)
-			      ? UNIT_FAILING
-			      : UNIT_STARTING;
+	if (unit->status.finishing || unit->state == UNIT_READY)
+		unit->state = UNIT_RESTARTING;
+	else if (unit->state != UNIT_RESTARTING)
+		unit->state = UNIT_STARTING;
 	return deadline_ms;
 }
 

@@ -29,7 +29,7 @@ enum unit_state {
 	UNIT_WAITING, /* for what it needs or prefers */
 	UNIT_STARTING, /* within its deadline */
 	UNIT_READY,
-	UNIT_FAILING, /* it ended by itself and is started again */
+	UNIT_RESTARTING, /* it ended by itself; s6 starts it again */
 	UNIT_OVERDUE, /* not ready within its deadline; still tried */
 	UNIT_BLOCKED, /* what it needs is overdue */
 	UNIT_STOPPING,

@@ -462,8 +462,9 @@ write_stop_scripts(const struct paths *paths, struct err *err)
 {
 	char path[PATH_MAX], text[PATH_MAX * 3];
 
-	snprintf(text, sizeof(text), "#!/bin/sh\nexec %s --root %s/ down\n",
-		paths->binary, paths->root);
+	snprintf(text, sizeof(text),
+		"#!/bin/sh\nexec %s down --direct --root %s/\n", paths->binary,
+		paths->root);
 	for (size_t i = 0; i < ARRAY_LENGTH(STOP_SIGNALS); i++) {
 		join(path, "%s/.s6-svscan/%s", paths->services,
 			STOP_SIGNALS[i]);

@@ -237,12 +237,18 @@ answer_down(struct ipc_call *call, json_t *request UNUSED, void *context)
 	agent_turn(agent);
 }
 
-/* An address without what doveadm would take for a mask or an option. */
+/*
+ * An address, or "*@domain" for everybody there; nothing else that doveadm
+ * would take for a mask or an option.
+ */
 static bool
-is_plain_address(const char *address)
+is_kickable(const char *address)
 {
-	return address[0] != '-' && strchr(address, '@') != NULL &&
-	       strpbrk(address, "*?\\ \t\r\n\"'/") == NULL;
+	const char *rest =
+		strncmp(address, "*@", 2) == 0 ? address + 1 : address;
+
+	return rest[0] != '-' && strchr(rest, '@') != NULL &&
+	       strpbrk(rest, "*?\\ \t\r\n\"'/") == NULL;
 }
 
 static void
@@ -252,8 +258,8 @@ answer_kick(struct ipc_call *call, json_t *request, void *context)
 	const char *address = request_text(request, "address");
 	struct errand *errand;
 
-	if (!is_plain_address(address)) {
-		fail(call, ERR_INVALID, "address", "not a plain address");
+	if (!is_kickable(address)) {
+		fail(call, ERR_INVALID, "address", "not an address");
 		return;
 	}
 	errand = errand_new(agent, call, "doveadm kick");

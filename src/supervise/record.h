@@ -27,8 +27,8 @@ struct record_ended {
 	int64_t at_ms; /* wall clock; 0: it never ended */
 	int exit_code;
 	int exit_signal;
-	int64_t count; /* ends that nobody asked for */
-	int64_t row; /* of these, how many in a row without a long run */
+	int64_t count; /* failures that nobody asked for */
+	int64_t row; /* ends in a row without a long run between them */
 };
 
 /* Files that are missing or damaged read as zeroes. */

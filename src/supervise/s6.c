@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The status file of s6 2.11 is 35 bytes: two TAI64N stamps (last change,
- * last readiness), the pid as 64 bits, the wait status as 16 bits, flags;
- * all big-endian.
+ * The status file of s6 2.11 is 35 bytes: two TAI64N stamps of 12 (last
+ * change, last readiness; not used, because leap seconds are in them), the
+ * pid as 64 bits, the wait status as 16 bits, flags; all big-endian.
  */
 #include "supervise/s6.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define STATUS_SIZE 35
-#define STATUS_READY 12
 #define STATUS_PID 24
 #define STATUS_WAIT 32
 #define STATUS_FLAGS 34
 #define FLAG_FINISHING 0x02
 #define FLAG_WANTED_UP 0x04
 #define FLAG_READY 0x08
-/* TAI64 of the Unix epoch as skalibs counts it, without leap seconds. */
-#define TAI_EPOCH (((uint64_t)1 << 62) + 10)
 
 static uint64_t
 read_big_endian(const unsigned char *bytes, size_t length)
@@ -33,17 +31,6 @@ read_big_endian(const unsigned char *bytes, size_t length)
 	for (size_t i = 0; i < length; i++)
 		value = value << 8 | bytes[i];
 	return value;
-}
-
-static int64_t
-read_stamp_ms(const unsigned char *bytes)
-{
-	uint64_t seconds = read_big_endian(bytes, 8);
-	uint64_t nanoseconds = read_big_endian(bytes + 8, 4);
-
-	if (seconds < TAI_EPOCH)
-		return 0;
-	return (int64_t)((seconds - TAI_EPOCH) * 1000 + nanoseconds / 1000000);
 }
 
 static bool
@@ -121,8 +108,6 @@ s6_status_read(const char *service, struct s6_status *out)
 	out->finishing = bytes[STATUS_FLAGS] & FLAG_FINISHING;
 	out->wanted_up = bytes[STATUS_FLAGS] & FLAG_WANTED_UP;
 	out->ready = bytes[STATUS_FLAGS] & FLAG_READY;
-	out->since_ms = read_stamp_ms(bytes);
-	out->ready_ms = read_stamp_ms(bytes + STATUS_READY);
 	out->exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
 	out->exit_signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
 }

@@ -11,7 +11,6 @@
 #define SUPERVISE_S6_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -22,8 +21,6 @@ struct s6_status {
 	bool finishing; /* pid is that of the finish program */
 	bool wanted_up;
 	bool ready; /* the program said so on its descriptor */
-	int64_t since_ms; /* wall clock: in this state since then */
-	int64_t ready_ms; /* wall clock of the last readiness */
 	int exit_code; /* of the last run, when it is over */
 	int exit_signal; /* 0: it exited by itself */
 };
