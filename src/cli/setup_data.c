@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tables of directories and secrets; a child per user that owns data. */
+#include "cli/setup_data.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "cli/command.h"
+#include "io/jail.h"
+#include "model/domain.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/schema.h"
+
+#define SECRET_BYTES 32
+#define BUSY_MS 10000
+
+struct directory {
+	size_t base; /* member of struct paths */
+	const char *suffix;
+	mode_t mode;
+	const char *owner;
+	const char *group;
+};
+
+/* Parents before children. */
+static const struct directory DIRECTORIES[] = {
+	{ offsetof(struct paths, overrides), "", 0755, "root", "root" },
+	{ offsetof(struct paths, state), "", 0755, "root", "root" },
+	{ offsetof(struct paths, database), "", 0750, "root", "mailherd-read" },
+	{ offsetof(struct paths, database), "/core", 02775, "mailherd",
+		"mailherd-write" },
+	{ offsetof(struct paths, database), "/usage", 02755,
+		"mailherd-directory", "mailherd-read" },
+	{ offsetof(struct paths, secrets), "", 0711, "root", "root" },
+	{ offsetof(struct paths, vmail), "", 0700, "vmail", "vmail" },
+	{ offsetof(struct paths, index), "", 0700, "vmail", "vmail" },
+	{ offsetof(struct paths, engines), "", 0755, "root", "root" },
+	{ offsetof(struct paths, generations), "", 0755, "root", "root" },
+	{ offsetof(struct paths, state), "/tls", 0755, "root", "root" },
+	{ offsetof(struct paths, logs), "", 02750, "mailherd-log", "adm" },
+};
+
+/* One file each, readable by its one consumer. */
+static const struct {
+	const char *name;
+	const char *owner;
+} SECRETS[] = {
+	{ "seal", "mailherd" }, /* of sealed columns in core.db */
+};
+
+int
+setup_directories(
+	const struct paths *paths, struct arena *arena, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(DIRECTORIES); i++) {
+		const struct directory *d = &DIRECTORIES[i];
+		const char *path = arena_printf(arena, "%s%s",
+			(const char *)paths + d->base, d->suffix);
+		uid_t uid;
+		gid_t gid, unused;
+
+		if (fs_user(d->owner, &uid, &unused, err) == -1 ||
+			fs_group(d->group, &gid, err) == -1 ||
+			fs_make_directory(path, d->mode, uid, gid, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+make_secret(const char *path, const char *owner, struct err *err)
+{
+	unsigned char bytes[SECRET_BYTES];
+	uid_t uid;
+	gid_t gid;
+	int result;
+
+	if (fs_user(owner, &uid, &gid, err) == -1)
+		return -1;
+	random_bytes(bytes, sizeof(bytes));
+	result = fs_write_atomic(
+		path, bytes, sizeof(bytes), 0400, uid, gid, err);
+	secret_wipe(bytes, sizeof(bytes));
+	return result;
+}
+
+int
+setup_secrets(const struct paths *paths, struct arena *arena, bool *made_out,
+	struct err *err)
+{
+	*made_out = false;
+	for (size_t i = 0; i < ARRAY_LENGTH(SECRETS); i++) {
+		const char *path = arena_printf(
+			arena, "%s/%s", paths->secrets, SECRETS[i].name);
+
+		if (fs_exists(path))
+			continue;
+		if (make_secret(path, SECRETS[i].owner, err) == -1)
+			return -1;
+		*made_out = true;
+	}
+	return 0;
+}
+
+/* Children. */
+
+struct task {
+	const struct paths *paths;
+	const char *domain;
+	/* Becomes the user that owns the data. */
+	int (*enter)(const struct paths *paths, struct err *err);
+	/* 0, or 1 for "nothing to do", or -1. */
+	int (*run)(const struct task *task, struct err *err);
+};
+
+/* What the child has to say; it fits in a pipe's buffer. */
+struct report {
+	int result;
+	struct err err;
+};
+
+static void
+child(const struct task *task, int fd)
+{
+	struct report report = { 0 };
+
+	/* Files of the database are for its group, too. */
+	(void)umask(0002);
+	report.result = task->enter(task->paths, &report.err);
+	if (report.result == 0)
+		report.result = task->run(task, &report.err);
+	if (write(fd, &report, sizeof(report)) != sizeof(report))
+		_exit(1);
+	_exit(0);
+}
+
+static int
+read_report(int fd, struct report *report, struct err *err)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < sizeof(*report)) {
+		n = read(fd, (char *)report + got, sizeof(*report) - got);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(err, ERR_SYSTEM,
+				"the helper of setup ended without an answer");
+		got += (size_t)n;
+	}
+	if (report->result == -1 && err != NULL)
+		*err = report->err;
+	return report->result;
+}
+
+static int
+run_task(const struct task *task, struct err *err)
+{
+	struct report report;
+	int ends[2], result;
+	pid_t pid;
+
+	if (pipe2(ends, 0) == -1)
+		return err_errno(err, errno, "a pipe");
+	pid = fork();
+	if (pid == 0) {
+		(void)close(ends[0]);
+		child(task, ends[1]);
+	}
+	(void)close(ends[1]);
+	if (pid == -1)
+		result = err_errno(err, errno, "starting a helper");
+	else
+		result = read_report(ends[0], &report, err);
+	(void)close(ends[0]);
+	while (pid != -1 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	return result;
+}
+
+static int
+migrate(const char *path, enum schema_file file, enum db_sync sync,
+	struct err *err)
+{
+	struct db *db = NULL;
+	int result;
+
+	if (db_open(path, DB_WRITE, sync, BUSY_MS, &db, err) == -1)
+		return -1;
+	result = schema_migrate(db, file, NULL, err);
+	db_close(&db);
+	return result;
+}
+
+static int
+run_core(const struct task *task, struct err *err)
+{
+	return migrate(task->paths->core_db, SCHEMA_CORE, DB_SYNC_FULL, err);
+}
+
+static int
+run_usage(const struct task *task, struct err *err)
+{
+	return migrate(
+		task->paths->usage_db, SCHEMA_USAGE, DB_SYNC_NORMAL, err);
+}
+
+static int
+enter_usage(const struct paths *paths, struct err *err)
+{
+	static const char *const GROUPS[] = { "mailherd-read", NULL };
+	static const struct jail JAIL = {
+		.user = "mailherd-directory",
+		.groups = GROUPS,
+		.network = JAIL_UNIX_ONLY,
+	};
+
+	return jail_enter(&JAIL, paths, err);
+}
+
+int
+setup_databases(const struct paths *paths, struct err *err)
+{
+	struct task core = {
+		.paths = paths, .enter = command_drop, .run = run_core
+	};
+	struct task usage = {
+		.paths = paths, .enter = enter_usage, .run = run_usage
+	};
+
+	if (run_task(&core, err) == -1)
+		return -1;
+	return run_task(&usage, err);
+}
+
+static int
+add_domain(struct model *model, const char *name, struct err *err)
+{
+	struct domain domain;
+	struct err cause = { 0 };
+
+	if (domain_load(model, name, &domain, &cause) == 0)
+		return 1;
+	if (cause.code != ERR_NOT_FOUND) {
+		*err = cause;
+		return -1;
+	}
+	resource_defaults(&domain_resource, &domain);
+	domain.name = name;
+	return domain_add(model, &domain, NULL, err);
+}
+
+static int
+run_domain(const struct task *task, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct model model;
+	int result = -1;
+
+	if (model_open(task->paths, "cli:setup", arena, &model, err) == 0) {
+		result = add_domain(&model, task->domain, err);
+		model_close(&model);
+	}
+	arena_free(&arena);
+	return result;
+}
+
+int
+setup_domain(const struct paths *paths, const char *domain, bool *added_out,
+	struct err *err)
+{
+	struct task task = { .paths = paths,
+		.domain = domain,
+		.enter = command_drop,
+		.run = run_domain };
+	int result = run_task(&task, err);
+
+	*added_out = result == 0;
+	return result == -1 ? -1 : 0;
+}
