@@ -14,16 +14,16 @@
 
 enum err_code {
 	ERR_NONE = 0,
-	ERR_INVALID,   /* input breaks a rule; field says which member */
+	ERR_INVALID, /* input breaks a rule; field says which member */
 	ERR_NOT_FOUND, /* an object that the caller named does not exist */
-	ERR_EXISTS,    /* an object of that name is there already */
-	ERR_DENIED,    /* the caller may not */
-	ERR_LIMIT,     /* a limit or quota of the object's owner is reached */
-	ERR_BUSY,      /* try again: lock, queue full */
-	ERR_SYSTEM,    /* disk, network, child, library */
+	ERR_EXISTS, /* an object of that name is there already */
+	ERR_DENIED, /* the caller may not */
+	ERR_LIMIT, /* a limit or quota of the object's owner is reached */
+	ERR_BUSY, /* try again: lock, queue full */
+	ERR_SYSTEM, /* disk, network, child, library */
 	ERR_UNAVAILABLE, /* a service that is needed does not answer */
-	ERR_CORRUPT,   /* stored data is not what we wrote */
-	ERR_TOO_BIG,   /* over a size limit */
+	ERR_CORRUPT, /* stored data is not what we wrote */
+	ERR_TOO_BIG, /* over a size limit */
 	ERR_NOT_IMPLEMENTED,
 	ERR_CODE_COUNT
 };
@@ -49,7 +49,8 @@ int err_remedy(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 void err_clear(struct err *err);
 
 const char *err_code_name(enum err_code code); /* "invalid", "not-found" */
-int err_exit_status(enum err_code code); /* 1 general, 2 usage/invalid, 3 not found, 4 exists, 5 limit, 75 try again */
+int err_exit_status(enum err_code
+		code); /* 1 general, 2 usage/invalid, 3 not found, 4 exists, 5 limit, 75 try again */
 int err_http_status(enum err_code code);
 
 #endif

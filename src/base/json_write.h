@@ -33,7 +33,8 @@ void json_object_open(struct json_writer *w, const char *key);
 void json_object_close(struct json_writer *w);
 void json_array_open(struct json_writer *w, const char *key);
 void json_array_close(struct json_writer *w);
-void json_text(struct json_writer *w, const char *key, const char *value); /* NULL writes null */
+void json_text(struct json_writer *w, const char *key,
+	const char *value); /* NULL writes null */
 void json_span(struct json_writer *w, const char *key, struct span value);
 void json_number(struct json_writer *w, const char *key, int64_t value);
 void json_bool(struct json_writer *w, const char *key, bool value);

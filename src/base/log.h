@@ -18,7 +18,12 @@
 #include "base/compiler.h"
 #include "base/err.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 struct log_field {
 	const char *key; /* NULL ends the list */
@@ -29,15 +34,24 @@ struct log_field {
 
 #define LOG_TEXT(k, v) ((struct log_field){ .key = (k), .text = (v) })
 #define LOG_NUMBER(k, v)                                                       \
-	((struct log_field){ .key = (k), .number = (int64_t)(v), .is_number = 1 })
+	((struct log_field){                                                   \
+		.key = (k), .number = (int64_t)(v), .is_number = 1 })
 #define LOG_ERR(e) LOG_TEXT("cause", (e)->text)
 
-#define log_error(...) log_event(LOG_LEVEL_ERROR, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
-#define log_warn(...) log_event(LOG_LEVEL_WARN, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
-#define log_info(...) log_event(LOG_LEVEL_INFO, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
-#define log_debug(...) log_event(LOG_LEVEL_DEBUG, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
+#define log_error(...)                                                         \
+	log_event(LOG_LEVEL_ERROR, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
+#define log_warn(...)                                                          \
+	log_event(LOG_LEVEL_WARN, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
+#define log_info(...)                                                          \
+	log_event(LOG_LEVEL_INFO, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
+#define log_debug(...)                                                         \
+	log_event(LOG_LEVEL_DEBUG, LOG_ARGUMENTS(__VA_ARGS__, LOG_END))
 #define LOG_END ((struct log_field){ .key = 0 })
-#define LOG_ARGUMENTS(sentence, ...) (sentence), (struct log_field[]){ __VA_ARGS__ }
+#define LOG_ARGUMENTS(sentence, ...)                                           \
+	(sentence), (struct log_field[])                                       \
+	{                                                                      \
+		__VA_ARGS__                                                    \
+	}
 
 void log_event(enum log_level level, const char *sentence,
 	const struct log_field *fields);

@@ -13,31 +13,32 @@
 #define PATHS_MAX 256
 
 struct paths {
-	char root[PATHS_MAX];       /* "" or "/tmp/x": no final slash */
-	char config[PATHS_MAX];     /* R/etc/mailherd/mailherd.conf */
-	char overrides[PATHS_MAX];  /* R/etc/mailherd/engines */
-	char state[PATHS_MAX];      /* R/var/lib/mailherd */
-	char database[PATHS_MAX];   /* R/var/lib/mailherd/db */
-	char core_db[PATHS_MAX];    /* .../db/core/core.db */
-	char usage_db[PATHS_MAX];   /* .../db/usage/usage.db */
-	char secrets[PATHS_MAX];    /* .../secrets */
-	char vmail[PATHS_MAX];      /* .../vmail */
-	char index[PATHS_MAX];      /* .../index */
-	char engines[PATHS_MAX];    /* .../engines: private state, one folder each */
-	char generations[PATHS_MAX];/* .../gen */
-	char rendered[PATHS_MAX];   /* .../etc -> gen/<n> */
-	char run[PATHS_MAX];        /* R/run/mailherd */
-	char services[PATHS_MAX];   /* R/run/mailherd/svc: s6 scan directory */
-	char sockets[PATHS_MAX];    /* R/run/mailherd/sock */
-	char fifos[PATHS_MAX];      /* R/run/mailherd/log */
-	char logs[PATHS_MAX];       /* R/var/log/mailherd */
-	char programs[PATHS_MAX];   /* <prefix>/lib/mailherd: helper programs */
-	char share[PATHS_MAX];      /* <prefix>/share/mailherd */
-	char binary[PATHS_MAX];     /* <prefix>/bin/mailherd */
+	char root[PATHS_MAX]; /* "" or "/tmp/x": no final slash */
+	char config[PATHS_MAX]; /* R/etc/mailherd/mailherd.conf */
+	char overrides[PATHS_MAX]; /* R/etc/mailherd/engines */
+	char state[PATHS_MAX]; /* R/var/lib/mailherd */
+	char database[PATHS_MAX]; /* R/var/lib/mailherd/db */
+	char core_db[PATHS_MAX]; /* .../db/core/core.db */
+	char usage_db[PATHS_MAX]; /* .../db/usage/usage.db */
+	char secrets[PATHS_MAX]; /* .../secrets */
+	char vmail[PATHS_MAX]; /* .../vmail */
+	char index[PATHS_MAX]; /* .../index */
+	char engines
+		[PATHS_MAX]; /* .../engines: private state, one folder each */
+	char generations[PATHS_MAX]; /* .../gen */
+	char rendered[PATHS_MAX]; /* .../etc -> gen/<n> */
+	char run[PATHS_MAX]; /* R/run/mailherd */
+	char services[PATHS_MAX]; /* R/run/mailherd/svc: s6 scan directory */
+	char sockets[PATHS_MAX]; /* R/run/mailherd/sock */
+	char fifos[PATHS_MAX]; /* R/run/mailherd/log */
+	char logs[PATHS_MAX]; /* R/var/log/mailherd */
+	char programs[PATHS_MAX]; /* <prefix>/lib/mailherd: helper programs */
+	char share[PATHS_MAX]; /* <prefix>/share/mailherd */
+	char binary[PATHS_MAX]; /* <prefix>/bin/mailherd */
 };
 
 /* root NULL or "/" means the machine. ERR_INVALID when too long or relative. */
-MUST_CHECK int paths_init(struct paths *paths, const char *root,
-	struct err *err);
+MUST_CHECK int paths_init(
+	struct paths *paths, const char *root, struct err *err);
 
 #endif

@@ -15,13 +15,15 @@
 
 struct child_spec {
 	const char *const *argv; /* argv[0] is an absolute path; NULL-ended */
-	const char *const *environment; /* NULL-ended; NULL: PATH, LANG=C, TZ only */
+	const char *const
+		*environment; /* NULL-ended; NULL: PATH, LANG=C, TZ only */
 	const char *user; /* NULL: as we are */
 	const char *directory; /* NULL: "/" */
 	struct span input; /* for standard input; empty: /dev/null */
 	size_t output_max; /* of stdout and stderr together; rest is dropped */
 	int deadline_ms;
-	const char *private_mount; /* NULL, or "SRC\0DST": bind in a mount namespace */
+	const char *
+		private_mount; /* NULL, or "SRC\0DST": bind in a mount namespace */
 	bool inherit_output; /* output goes to our own descriptors */
 };
 

@@ -21,7 +21,13 @@
 
 #define IPC_PACKET_MAX (64 * 1024)
 
-enum ipc_type { IPC_TEXT, IPC_NUMBER, IPC_BOOL, IPC_OBJECT, IPC_ARRAY };
+enum ipc_type {
+	IPC_TEXT,
+	IPC_NUMBER,
+	IPC_BOOL,
+	IPC_OBJECT,
+	IPC_ARRAY
+};
 
 struct ipc_field {
 	const char *name; /* NULL ends the list */

@@ -14,7 +14,10 @@
 #include "base/err.h"
 #include "base/paths.h"
 
-enum jail_network { JAIL_UNIX_ONLY, JAIL_INET };
+enum jail_network {
+	JAIL_UNIX_ONLY,
+	JAIL_INET
+};
 
 struct jail_path {
 	/* Relative to a member of struct paths: offsetof(struct paths, run). */
@@ -26,14 +29,16 @@ struct jail_path {
 struct jail {
 	const char *user; /* NULL: stays root */
 	const char *const *groups; /* supplementary, NULL-ended; may be NULL */
-	const int *capabilities; /* kept, 0-length list ends with -1; NULL: none */
+	const int *
+		capabilities; /* kept, 0-length list ends with -1; NULL: none */
 	enum jail_network network;
 	bool exec; /* may start other programs */
-	const struct jail_path *paths; /* landlock; ends with base_offset SIZE_MAX; NULL: no landlock */
+	const struct jail_path *
+		paths; /* landlock; ends with base_offset SIZE_MAX; NULL: no landlock */
 };
 
 /* In this order; fails closed. Landlock missing in the kernel is a warning. */
-MUST_CHECK int jail_enter(const struct jail *jail, const struct paths *paths,
-	struct err *err);
+MUST_CHECK int jail_enter(
+	const struct jail *jail, const struct paths *paths, struct err *err);
 
 #endif

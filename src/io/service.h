@@ -18,10 +18,14 @@
 
 #define SERVICE_SOCKETS_MAX 8
 
-enum service_socket_type { SERVICE_STREAM, SERVICE_SEQPACKET };
+enum service_socket_type {
+	SERVICE_STREAM,
+	SERVICE_SEQPACKET
+};
 
 struct service_socket {
-	const char *name; /* below paths.sockets: "postfix/socketmap"; NULL ends */
+	const char
+		*name; /* below paths.sockets: "postfix/socketmap"; NULL ends */
 	enum service_socket_type type;
 	const char *group; /* of directory (0750) and socket (0660) */
 };
@@ -35,7 +39,7 @@ struct service_state {
 	int sockets[SERVICE_SOCKETS_MAX]; /* in the table's order */
 	void *program; /* the program's own state */
 	bool stopping; /* after SIGTERM */
-	bool done;     /* after service_done() */
+	bool done; /* after service_done() */
 };
 
 struct service {

@@ -20,9 +20,9 @@ struct stream; /* one connection */
 
 struct stream_protocol {
 	const char *name;
-	size_t input_max;  /* bytes of one unfinished request */
+	size_t input_max; /* bytes of one unfinished request */
 	size_t output_max; /* bytes waiting for a slow peer: closed above */
-	int idle_ms;       /* 0: no limit */
+	int idle_ms; /* 0: no limit */
 	/* Once per connection; the return value is the protocol's own state. */
 	void *(*open)(struct stream *stream, void *context);
 	/*
@@ -30,7 +30,8 @@ struct stream_protocol {
 	 * more is needed, -1 when the peer is to be dropped (logged here).
 	 * Replies are appended to stream_output().
 	 */
-	ptrdiff_t (*input)(struct stream *stream, void *state, struct span input);
+	ptrdiff_t (*input)(
+		struct stream *stream, void *state, struct span input);
 	void (*close)(void *state); /* always called once after open */
 };
 
