@@ -227,7 +227,9 @@ service_main(const struct service *service, int argc, char **argv)
 	if (paths_init(&state.paths, options.root, &err) < 0 ||
 		enter(&state, &err) < 0 || run_loop(&state, &err) < 0) {
 		log_error("cannot start", LOG_TEXT("service", service->name),
-			LOG_ERR(&err), LOG_TEXT("remedy", err.remedy));
+			LOG_ERR(&err));
+		if (err.remedy[0])
+			log_info("what to do", LOG_TEXT("remedy", err.remedy));
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
