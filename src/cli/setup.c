@@ -193,6 +193,22 @@ judge_draft(struct setup *setup, const struct paths *draft, struct err *err)
 	return setup_check(paths, &setup->instance, err);
 }
 
+/* The draft's path means nothing to people: keeps what stands behind it. */
+static void
+forget_draft(const char *draft, struct err *err)
+{
+	const char *rest = NULL, *at = err->text;
+
+	while ((at = strstr(at, draft)) != NULL) {
+		at = strstr(at, ": ");
+		if (at == NULL)
+			break;
+		rest = at + 2;
+	}
+	if (rest != NULL)
+		memmove(err->text, rest, strlen(rest) + 1);
+}
+
 /* Nothing of the instance is touched. */
 static int
 judge(struct setup *setup, struct err *err)
@@ -207,6 +223,8 @@ judge(struct setup *setup, struct err *err)
 	(void)snprintf(draft.config, sizeof(draft.config), "%s/mailherd.conf",
 		directory);
 	result = judge_draft(setup, &draft, err);
+	if (result == -1)
+		forget_draft(draft.config, err);
 	if (fs_remove_tree(directory, &cleanup) == -1)
 		fprintf(stderr, "mailherd: %s\n", cleanup.text);
 	return result;
