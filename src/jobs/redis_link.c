@@ -10,11 +10,13 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/paths.h"
 
 #define AGAIN_MIN_MS 50
-#define AGAIN_MAX_MS 2000
+#define AGAIN_MAX_MS 500
+#define PATIENCE_MS 5000 /* until an outage is worth a word */
 
 struct redis_link {
 	struct event_base *loop;
@@ -23,6 +25,7 @@ struct redis_link {
 	bool up;
 	bool silent; /* and that was said */
 	int again_ms;
+	int64_t down_since; /* monotonic */
 	struct event *timer;
 	redis_link_up_fn *on_up;
 	void *context;
@@ -44,11 +47,12 @@ try_again_later(struct redis_link *link)
 	event_add(link->timer, &wait);
 }
 
-/* Once per outage. At the start, Redis is given its time in silence. */
+/* Once per outage, and not about a start or a restart. */
 static void
 note_down(struct redis_link *link, const char *cause)
 {
-	if (!link->silent && link->again_ms == AGAIN_MAX_MS) {
+	if (!link->silent &&
+		clock_monotonic_ms() - link->down_since > PATIENCE_MS) {
 		link->silent = true;
 		log_warn("redis does not answer, trying on",
 			LOG_TEXT("cause", cause));
@@ -82,6 +86,7 @@ on_disconnect(const redisAsyncContext *redis, int status UNUSED)
 		return;
 	log_info("connection to redis lost, making it again",
 		LOG_TEXT("cause", redis->errstr ? redis->errstr : ""));
+	link->down_since = clock_monotonic_ms();
 	try_again_later(link);
 }
 
@@ -116,6 +121,7 @@ redis_link_new(struct event_base *loop, const char *socket_path,
 	snprintf(link->socket_path, sizeof(link->socket_path), "%s",
 		socket_path);
 	link->again_ms = AGAIN_MIN_MS;
+	link->down_since = clock_monotonic_ms();
 	link->on_up = up;
 	link->context = context;
 	link->timer = evtimer_new(loop, on_timer, link);
@@ -157,5 +163,6 @@ void
 redis_link_reset(struct redis_link *link)
 {
 	drop_redis(link);
+	link->down_since = clock_monotonic_ms();
 	try_again_later(link);
 }

@@ -19,6 +19,7 @@
 #define KIND_SIZE 32
 /* When rows are there that cannot be run now, or the database fails. */
 #define LOOK_AGAIN_MS 1000
+#define UNAVAILABLE_NEWS 3 /* attempts that found nobody */
 
 struct runner_task {
 	struct runner *runner;
@@ -67,6 +68,14 @@ free_task(struct runner *runner)
 	return NULL;
 }
 
+/* A service that is being restarted is there again for the next attempt. */
+static bool
+is_news(const struct runner_task *task, const struct err *cause)
+{
+	return cause->code != ERR_UNAVAILABLE ||
+	       task->item.attempts + 1 >= UNAVAILABLE_NEWS;
+}
+
 static int
 record(struct runner_task *task, const struct err *cause, struct err *err)
 {
@@ -74,9 +83,12 @@ record(struct runner_task *task, const struct err *cause, struct err *err)
 
 	if (!cause)
 		return outbox_done(core, task->item.id, err);
-	log_warn("effect failed, trying again later",
-		LOG_TEXT("kind", task->kind), LOG_NUMBER("id", task->item.id),
-		LOG_NUMBER("attempt", task->item.attempts + 1), LOG_ERR(cause));
+	if (is_news(task, cause))
+		log_warn("effect failed, trying again later",
+			LOG_TEXT("kind", task->kind),
+			LOG_NUMBER("id", task->item.id),
+			LOG_NUMBER("attempt", task->item.attempts + 1),
+			LOG_ERR(cause));
 	return outbox_failed(
 		core, &task->item, clock_wall_ms(), cause->text, err);
 }
