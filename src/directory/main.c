@@ -7,7 +7,10 @@
  */
 #include <stddef.h>
 
+#include "directory/dict.h"
+#include "directory/login_line.h"
 #include "directory/policy.h"
+#include "directory/sasl.h"
 #include "directory/server.h"
 #include "directory/socketmap.h"
 
@@ -17,6 +20,10 @@
 static const struct service_socket sockets[] = {
 	{ "postfix/socketmap", SERVICE_STREAM, "postfix" },
 	{ "postfix/policy", SERVICE_STREAM, "postfix" },
+	{ "postfix/sasl", SERVICE_STREAM, "postfix" },
+	{ "dovecot/auth", SERVICE_STREAM, "dovecot" },
+	{ "dovecot/dict", SERVICE_STREAM, "dovecot" },
+	{ "vmail/dict", SERVICE_STREAM, "vmail" },
 	{ "control/directory", SERVICE_SEQPACKET, "mailherd" },
 	{ 0 },
 };
@@ -24,6 +31,10 @@ static const struct service_socket sockets[] = {
 static const struct server_protocols protocols = { {
 	&socketmap_protocol,
 	&policy_protocol,
+	&sasl_protocol,
+	&login_line_protocol,
+	&dict_protocol,
+	&dict_protocol, /* for what Dovecot runs as the mail's owner */
 	NULL, /* our own IPC */
 } };
 
