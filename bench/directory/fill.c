@@ -135,8 +135,8 @@ main(int argc, char **argv)
 	int result;
 
 	if (argc != 3) {
-		(void)fprintf(stderr, "usage: %s CORE_DB COUNT|hold\n",
-			argv[0]);
+		(void)fprintf(
+			stderr, "usage: %s CORE_DB COUNT|hold\n", argv[0]);
 		return 2;
 	}
 	result = strcmp(argv[2], "hold") == 0

@@ -139,8 +139,8 @@ flush(struct connection *c)
 	size_t sent = 0;
 
 	while (sent < c->output_length) {
-		ssize_t n = write(c->fd, c->output + sent,
-			c->output_length - sent);
+		ssize_t n =
+			write(c->fd, c->output + sent, c->output_length - sent);
 
 		if (n < 0 && errno != EINTR)
 			die("write");
@@ -248,7 +248,8 @@ run_window(struct load *load)
 static int64_t
 next_arrival_ns(struct load *load, int64_t last_ns)
 {
-	double uniform = (double)((random_next(load) >> 11) + 1) / 9007199254740993.0;
+	double uniform =
+		(double)((random_next(load) >> 11) + 1) / 9007199254740993.0;
 
 	return last_ns + (int64_t)(-log(uniform) / load->rate * 1e9);
 }
@@ -277,7 +278,8 @@ run_rate(struct load *load)
 		struct timespec wait = { 0 };
 		int64_t now = now_ns();
 
-		while (arrival_ns <= now && (c = free_connection(load)) != NULL) {
+		while (arrival_ns <= now &&
+			(c = free_connection(load)) != NULL) {
 			compose(load, c, arrival_ns);
 			flush(c);
 			arrival_ns = next_arrival_ns(load, arrival_ns);

@@ -10,8 +10,8 @@
 #define NAMES_DOMAIN "customer-%03u.example"
 #define NAMES_MAILBOX "first.lastname.%06u@" NAMES_DOMAIN
 #define NAMES_ABSENT "not.a.customer.%06u@" NAMES_DOMAIN
-#define NAMES_CHAIN "team.%06u@" NAMES_DOMAIN   /* -> group */
-#define NAMES_GROUP "group.%06u@" NAMES_DOMAIN  /* -> mailbox */
+#define NAMES_CHAIN "team.%06u@" NAMES_DOMAIN /* -> group */
+#define NAMES_GROUP "group.%06u@" NAMES_DOMAIN /* -> mailbox */
 #define NAMES_CHAIN_EVERY 5
 
 #endif
