@@ -107,7 +107,9 @@ s6_status_read(const char *service, struct s6_status *out)
 	out->pid = (pid_t)read_big_endian(bytes + STATUS_PID, 8);
 	out->finishing = bytes[STATUS_FLAGS] & FLAG_FINISHING;
 	out->wanted_up = bytes[STATUS_FLAGS] & FLAG_WANTED_UP;
-	out->ready = bytes[STATUS_FLAGS] & FLAG_READY;
+	/* In a service that is down the same flag means: finish is over. */
+	out->ready = s6_status_running(out) &&
+		     (bytes[STATUS_FLAGS] & FLAG_READY) != 0;
 	out->exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
 	out->exit_signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
 }
