@@ -22,8 +22,15 @@
 
 struct db;
 
-enum db_mode { DB_READ, DB_WRITE };
-enum db_sync { DB_SYNC_NORMAL, DB_SYNC_FULL };
+enum db_mode {
+	DB_READ,
+	DB_WRITE
+};
+
+enum db_sync {
+	DB_SYNC_NORMAL,
+	DB_SYNC_FULL
+};
 
 struct db_statement {
 	const char *name;
@@ -48,8 +55,10 @@ void db_close(struct db **db);
 
 /* Prepared on first use and kept; one open query per statement at a time. */
 struct db_query db_query(struct db *db, const struct db_statement *statement);
-void db_bind_text(struct db_query *q, int index, const char *text); /* NULL: NULL; copied */
-void db_bind_bytes(struct db_query *q, int index, const void *data, size_t length);
+void db_bind_text(struct db_query *q, int index,
+	const char *text); /* NULL: NULL; copied */
+void db_bind_bytes(
+	struct db_query *q, int index, const void *data, size_t length);
 void db_bind_number(struct db_query *q, int index, int64_t number);
 void db_bind_null(struct db_query *q, int index);
 /* 1 row, 0 end, -1 error. */

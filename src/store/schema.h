@@ -9,7 +9,10 @@
 #include "base/err.h"
 #include "store/db.h"
 
-enum schema_file { SCHEMA_CORE, SCHEMA_USAGE };
+enum schema_file {
+	SCHEMA_CORE,
+	SCHEMA_USAGE
+};
 
 /* Version that this program writes. */
 int schema_version(enum schema_file file);
@@ -21,7 +24,7 @@ int schema_version(enum schema_file file);
 MUST_CHECK int schema_migrate(struct db *db, enum schema_file file,
 	const char *copy_directory, struct err *err);
 /* ERR_INVALID when the file is older or newer than this program. */
-MUST_CHECK int schema_check(struct db *db, enum schema_file file,
-	struct err *err);
+MUST_CHECK int schema_check(
+	struct db *db, enum schema_file file, struct err *err);
 
 #endif

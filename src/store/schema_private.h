@@ -30,7 +30,7 @@ extern const int schema_usage_count;
 MUST_CHECK int schema_migrate_steps(struct db *db,
 	const struct schema_steps *steps, const char *copy_directory,
 	struct err *err);
-MUST_CHECK int schema_check_steps(struct db *db,
-	const struct schema_steps *steps, struct err *err);
+MUST_CHECK int schema_check_steps(
+	struct db *db, const struct schema_steps *steps, struct err *err);
 
 #endif
