@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Domains go through libidn2 (UTS 46, non-transitional); its output is
+ * judged again label by label, since it lets more through than DNS.
+ */
 #include "model/address.h"
 
 #include <idn2.h>

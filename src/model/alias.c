@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The table of aliases and their rules. Targets are rows of their own,
+ * replaced as a whole.
+ */
 #include "model/alias.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of alias domains and their rules. */
 #include "model/alias_domain.h"
 
 #include <string.h>

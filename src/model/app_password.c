@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of app passwords and their rules. */
 #include "model/app_password.h"
 
 #include "base/clock.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One row of the audit and the next generation of its subject. */
 #include "model/audit.h"
 
 #include "base/clock.h"

@@ -16,7 +16,7 @@ struct audit_entry {
 	const char *changed; /* JSON or NULL */
 };
 
-MUST_CHECK int audit_write(struct model *model, const struct audit_entry *entry,
-	struct err *err);
+MUST_CHECK int audit_write(
+	struct model *model, const struct audit_entry *entry, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum domain_sql {
 	DOMAIN_COUNT_MAILBOX = RESOURCE_SQL_COUNT, /* ?1 id ?2 +n ?3 +bytes */
-	DOMAIN_COUNT_ALIAS,   /* ?1 id ?2 +n */
+	DOMAIN_COUNT_ALIAS, /* ?1 id ?2 +n */
 	DOMAIN_QUOTA_BIGGEST, /* ?1 id */
 	DOMAIN_SQL_COUNT
 };
@@ -22,7 +22,9 @@ enum alias_domain_sql {
 	ALIAS_DOMAIN_SQL_COUNT
 };
 
-enum mailbox_sql { MAILBOX_SQL_COUNT = RESOURCE_SQL_COUNT };
+enum mailbox_sql {
+	MAILBOX_SQL_COUNT = RESOURCE_SQL_COUNT
+};
 
 enum alias_sql {
 	ALIAS_TARGET_INSERT = RESOURCE_SQL_COUNT, /* ?1 alias ?2 position ?3 */
@@ -31,7 +33,9 @@ enum alias_sql {
 	ALIAS_SQL_COUNT
 };
 
-enum app_password_sql { APP_PASSWORD_SQL_COUNT = RESOURCE_SQL_COUNT };
+enum app_password_sql {
+	APP_PASSWORD_SQL_COUNT = RESOURCE_SQL_COUNT
+};
 
 enum outbox_sql {
 	OUTBOX_INSERT,
@@ -44,9 +48,17 @@ enum outbox_sql {
 	OUTBOX_SQL_COUNT
 };
 
-enum setting_sql { SETTING_FIND, SETTING_STORE, SETTING_SQL_COUNT };
+enum setting_sql {
+	SETTING_FIND,
+	SETTING_STORE,
+	SETTING_SQL_COUNT
+};
 
-enum audit_sql { AUDIT_INSERT, GENERATION_BUMP, AUDIT_SQL_COUNT };
+enum audit_sql {
+	AUDIT_INSERT,
+	GENERATION_BUMP,
+	AUDIT_SQL_COUNT
+};
 
 enum dkim_sql {
 	DKIM_INSERT,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* RSA keys by OpenSSL; the private PEM is in clear only inside make_pair(). */
 #include "model/dkim.h"
 
 #include <openssl/bio.h>

@@ -44,8 +44,8 @@ MUST_CHECK int dkim_find(struct db *core, const char *domain,
 typedef int dkim_key_fn(
 	void *context, const struct dkim_key *key, struct err *err);
 /* Each key of a domain that is here, in the order of domains. */
-MUST_CHECK int dkim_each(struct db *core, dkim_key_fn *key_fn, void *context,
-	struct err *err);
+MUST_CHECK int dkim_each(
+	struct db *core, dkim_key_fn *key_fn, void *context, struct err *err);
 /* The private key as PEM; seal is the key from seal_load(). */
 MUST_CHECK int dkim_unseal(const struct dkim_key *key,
 	const struct secret *seal, struct secret *pem_out, struct err *err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of domains, their limits and their counters. */
 #include "model/domain.h"
 
 #include <string.h>

@@ -15,11 +15,24 @@
 #include "base/err.h"
 #include "base/paths.h"
 
-enum instance_profile { PROFILE_LITE, PROFILE_STANDARD, PROFILE_FULL };
+enum instance_profile {
+	PROFILE_LITE,
+	PROFILE_STANDARD,
+	PROFILE_FULL
+};
 
 enum instance_port {
-	PORT_SMTP, PORT_SUBMISSION, PORT_SUBMISSIONS, PORT_IMAP, PORT_IMAPS,
-	PORT_POP3, PORT_POP3S, PORT_SIEVE, PORT_HTTP, PORT_HTTPS, PORT_COUNT
+	PORT_SMTP,
+	PORT_SUBMISSION,
+	PORT_SUBMISSIONS,
+	PORT_IMAP,
+	PORT_IMAPS,
+	PORT_POP3,
+	PORT_POP3S,
+	PORT_SIEVE,
+	PORT_HTTP,
+	PORT_HTTPS,
+	PORT_COUNT
 };
 
 #define INSTANCE_LIST_MAX 16
@@ -37,13 +50,15 @@ struct instance {
 	bool ipv6;
 	struct instance_listen listen[PORT_COUNT];
 	const char *forwarders[INSTANCE_LIST_MAX]; /* resolver; NULL-ended */
-	const char *resolver_address; /* "127.0.53.1": a loopback of ours, port 53 */
+	const char *
+		resolver_address; /* "127.0.53.1": a loopback of ours, port 53 */
 	const char *root_hints; /* file, or NULL: the package's */
 	const char *trust_anchor; /* file, or NULL: the package's */
 	bool resolver_check_skip;
 	const char *resolver_check_addresses[INSTANCE_LIST_MAX]; /* ping */
 	const char *resolver_check_names[INSTANCE_LIST_MAX];
-	const char *networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
+	const char
+		*networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
 	const char *trusted_proxies[INSTANCE_LIST_MAX];
 	bool antivirus_updates; /* freshclam runs, where there is clamd */
 };
@@ -67,7 +82,7 @@ MUST_CHECK int instance_load(const struct paths *paths, struct arena *arena,
  * ended) into mailherd.conf, keeping comments and other lines; checks the
  * result before it replaces the file.
  */
-MUST_CHECK int instance_set(const struct paths *paths,
-	const char *const *pairs, struct err *err);
+MUST_CHECK int instance_set(
+	const struct paths *paths, const char *const *pairs, struct err *err);
 
 #endif

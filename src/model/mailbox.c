@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of mailboxes and their rules. */
 #include "model/mailbox.h"
 
 #include <string.h>

@@ -13,7 +13,7 @@
 #define MAILBOX_PASSWORD_MAX 1024 /* of the hash text */
 
 enum mailbox_state {
-	MAILBOX_STATE_OFF = 0,     /* mail is refused */
+	MAILBOX_STATE_OFF = 0, /* mail is refused */
 	MAILBOX_STATE_ON = 1,
 	MAILBOX_STATE_NO_LOGIN = 2 /* receives, but nobody logs in */
 };
@@ -62,8 +62,8 @@ MUST_CHECK int mailbox_load(struct model *model, const char *address,
 	struct mailbox *out, struct err *err);
 
 /* <vmail>/<2 hex>/<32 hex> */
-const char *mailbox_home(const struct paths *paths, const char *store_id,
-	struct arena *arena);
+const char *mailbox_home(
+	const struct paths *paths, const char *store_id, struct arena *arena);
 /* The rule on passwords: length, and no control characters but blanks. */
 MUST_CHECK int mailbox_password_check(
 	struct model *model, struct span password, struct err *err);

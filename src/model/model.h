@@ -56,8 +56,8 @@ struct model_list {
 };
 
 /* -1 with err set ends the list. */
-typedef int model_row_fn(
-	void *context, const void *object, struct arena *arena, struct err *err);
+typedef int model_row_fn(void *context, const void *object, struct arena *arena,
+	struct err *err);
 
 /* For the modules of objects: 1 found, 0 not there, -1. */
 MUST_CHECK int model_find(struct model *model, const struct resource *resource,

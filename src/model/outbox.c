@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rows of the outbox; the delay doubles with each failure. */
 #include "model/outbox.h"
 
 #include "base/clock.h"

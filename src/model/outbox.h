@@ -34,18 +34,18 @@ MUST_CHECK int outbox_add_text(struct db *core, const char *kind,
 	const char *key, const char *value, struct err *err);
 
 /* The first item that is due: 1, 0 none, -1. Texts live in arena. */
-MUST_CHECK int outbox_next(struct db *core, int64_t now_ms,
-	struct arena *arena, struct outbox_item *item_out, struct err *err);
+MUST_CHECK int outbox_next(struct db *core, int64_t now_ms, struct arena *arena,
+	struct outbox_item *item_out, struct err *err);
 /* All that are due, at most items_max, the longest due first. */
-MUST_CHECK int outbox_list(struct db *core, int64_t now_ms,
-	struct arena *arena, struct outbox_item *items_out, size_t items_max,
-	size_t *count_out, struct err *err);
+MUST_CHECK int outbox_list(struct db *core, int64_t now_ms, struct arena *arena,
+	struct outbox_item *items_out, size_t items_max, size_t *count_out,
+	struct err *err);
 /* When the next item is due: 1 with *due_ms_out, 0 when empty, -1. */
-MUST_CHECK int outbox_due(struct db *core, int64_t *due_ms_out,
-	struct err *err);
+MUST_CHECK int outbox_due(
+	struct db *core, int64_t *due_ms_out, struct err *err);
 /* How many wait, for status. */
-MUST_CHECK int outbox_count(struct db *core, int64_t *count_out,
-	struct err *err);
+MUST_CHECK int outbox_count(
+	struct db *core, int64_t *count_out, struct err *err);
 MUST_CHECK int outbox_done(struct db *core, int64_t id, struct err *err);
 /* Puts it off: 1, 2, 4 ... seconds, at most OUTBOX_DELAY_MAX_MS. */
 MUST_CHECK int outbox_failed(struct db *core, const struct outbox_item *item,

@@ -25,18 +25,18 @@
 #define RESOURCE_WORDS_MAX 4
 
 enum field_type {
-	FIELD_TEXT,   /* const char *; min and max count bytes */
+	FIELD_TEXT, /* const char *; min and max count bytes */
 	FIELD_NUMBER, /* int64_t; words name the numbers from 0 */
-	FIELD_SIZE,   /* int64_t bytes; "3G" is understood */
-	FIELD_BOOL,   /* bool */
-	FIELD_TIME,   /* int64_t Unix seconds; never given */
-	FIELD_LIST    /* const char *const *, NULL-ended; max counts items */
+	FIELD_SIZE, /* int64_t bytes; "3G" is understood */
+	FIELD_BOOL, /* bool */
+	FIELD_TIME, /* int64_t Unix seconds; never given */
+	FIELD_LIST /* const char *const *, NULL-ended; max counts items */
 };
 
 enum field_flags {
-	FIELD_KEY = 1,    /* names the object: an argument, not an option */
-	FIELD_ADD = 2,    /* may be given when it is added */
-	FIELD_EDIT = 4,   /* may be given when it is edited */
+	FIELD_KEY = 1, /* names the object: an argument, not an option */
+	FIELD_ADD = 2, /* may be given when it is added */
+	FIELD_EDIT = 4, /* may be given when it is edited */
 	FIELD_STORED = 8, /* bound by resource_bind(), in the table's order */
 	FIELD_SHORT = 16, /* a column of the table that `list` prints */
 	FIELD_SECRET = 32 /* never shown: "***" in the audit */
@@ -57,19 +57,19 @@ struct field {
 
 /* Statements that each resource has; parameters as said. */
 enum resource_sql {
-	RESOURCE_FIND,   /* ?1 key: all columns */
+	RESOURCE_FIND, /* ?1 key: all columns */
 	RESOURCE_INSERT, /* stored fields from ?1 */
 	RESOURCE_UPDATE, /* stored fields from ?1, the first is the id */
 	RESOURCE_DELETE, /* ?1 id */
-	RESOURCE_LIST,   /* ?1 after this key, ?2 search or NULL, ?3 limit */
+	RESOURCE_LIST, /* ?1 after this key, ?2 search or NULL, ?3 limit */
 	RESOURCE_LIST_OF, /* the same of the owner ?4 (a domain, a mailbox) */
 	RESOURCE_SQL_COUNT
 };
 
 struct resource {
-	const char *name;   /* "mailbox" */
+	const char *name; /* "mailbox" */
 	const char *plural; /* "mailboxes" */
-	const char *owner;  /* what list filters by: "domain" */
+	const char *owner; /* what list filters by: "domain" */
 	const struct field *fields;
 	size_t field_count;
 	size_t object_size;
@@ -101,8 +101,8 @@ void resource_merge(const struct resource *resource, const void *from,
 void resource_read(const struct resource *resource, struct db_query *q,
 	void *object, struct arena *arena);
 /* Binds the stored fields to ?1, ?2 ...; an id of 0 becomes NULL. */
-void resource_bind(
-	const struct resource *resource, struct db_query *q, const void *object);
+void resource_bind(const struct resource *resource, struct db_query *q,
+	const void *object);
 
 /* Members for every field that is no secret, into an open object. */
 void resource_write_json(const struct resource *resource, const void *object,
@@ -111,7 +111,7 @@ void resource_write_json(const struct resource *resource, const void *object,
 void resource_write_audit(const struct resource *resource, const void *object,
 	struct json_writer *w);
 /* As people read it: sizes as "3 GiB", words, dates in UTC. */
-const char *resource_format(const struct field *field, const void *object,
-	struct arena *arena);
+const char *resource_format(
+	const struct field *field, const void *object, struct arena *arena);
 
 #endif

@@ -16,8 +16,8 @@
 #define SEAL_PLAIN_MAX (64 * 1024)
 
 /* Reads secrets/seal (any 32 or more random bytes). */
-MUST_CHECK int seal_load(const struct paths *paths, struct secret *key_out,
-	struct err *err);
+MUST_CHECK int seal_load(
+	const struct paths *paths, struct secret *key_out, struct err *err);
 MUST_CHECK int seal_wrap(const struct secret *key, const char *context,
 	struct span plain, struct arena *arena, struct span *sealed_out,
 	struct err *err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Settings are stored as texts and judged again when they are read. */
 #include "model/setting.h"
 
 #include <stdio.h>
