@@ -34,7 +34,8 @@ enum command_privilege {
 
 struct command_option {
 	const char *name; /* without the dashes; NULL ends the list */
-	const char *value; /* what the value is called, "ADDRESS"; NULL: a switch */
+	const char *
+		value; /* what the value is called, "ADDRESS"; NULL: a switch */
 	const char *sentence;
 	bool repeatable;
 	/* The value names a file ("-": standard input) that is opened before
@@ -107,8 +108,8 @@ const char *command_option(const struct command_call *call, const char *name);
 /* Descriptor of an is_file option, owned by the call; -1: not given. */
 int command_option_file(const struct command_call *call, const char *name);
 /* The value of each time it was given: start with *cursor 0; NULL ends. */
-const char *command_option_next(const struct command_call *call,
-	const char *name, size_t *cursor);
+const char *command_option_next(
+	const struct command_call *call, const char *name, size_t *cursor);
 
 /*
  * Says the error, on standard error for people or as

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Help on the terminal, printed from the tables. */
 #include "cli/help.h"
 
 #include <stdio.h>

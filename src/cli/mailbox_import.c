@@ -6,6 +6,7 @@
  */
 #include "cli/mailbox_import.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,7 +204,8 @@ mailbox_import_run(struct command_call *call)
 
 	if (object_open(call, &model, &err) != 0)
 		return command_fail(call, &err);
-	import.input = fdopen(dup(call->argument_file), "r");
+	import.input =
+		fdopen(fcntl(call->argument_file, F_DUPFD_CLOEXEC, 0), "r");
 	slice_arena = arena_new();
 	model.arena = slice_arena;
 	while (got == 1 && import.input != NULL) {

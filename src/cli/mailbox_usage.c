@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads usage.db for `mailbox show`; its absence is no error. */
 #include "cli/mailbox_usage.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Printing and filling of objects, driven by their resource tables. */
 #include "cli/object.h"
 
 #include <stdio.h>

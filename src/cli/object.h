@@ -29,8 +29,7 @@ void object_print(struct command_call *call, const struct resource *resource,
 	const void *object, object_extra_fn *extra, void *context);
 /* What a change says: the object as JSON, or the sentence. */
 void object_print_changed(struct command_call *call,
-	const struct resource *resource, const void *object,
-	const char *done);
+	const struct resource *resource, const void *object, const char *done);
 /* {"removed":"name"} or the sentence. */
 void object_print_removed(struct command_call *call, const char *name);
 /* The whole command `list`; owner comes from the option of that name. */
@@ -38,9 +37,12 @@ int object_list(struct command_call *call, const struct resource *resource);
 
 /* Options of every list; another table adds the owner. */
 #define OBJECT_LIST_OPTIONS                                                    \
-	{ .name = "search", .value = "TEXT",                                   \
+	{ .name = "search",                                                    \
+		.value = "TEXT",                                               \
 		.sentence = "Only those that contain this text" },             \
-	{ .name = "limit", .value = "NUMBER",                                  \
-		.sentence = "At most so many" }
+	{                                                                      \
+		.name = "limit", .value = "NUMBER",                            \
+		.sentence = "At most so many"                                  \
+	}
 
 #endif

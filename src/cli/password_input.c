@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The ways a password comes in; clear texts are wiped after hashing. */
 #include "cli/password_input.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Cells are kept until a block is full, then printed at its widths. */
 #include "cli/table.h"
 
 #include <stdio.h>
