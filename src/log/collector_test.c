@@ -65,7 +65,8 @@ setup(void **state)
 {
 	static struct fixture fixture;
 
-	strcpy(fixture.directory, "/tmp/mh-collector-XXXXXX");
+	snprintf(fixture.directory, sizeof(fixture.directory),
+		"/tmp/mh-collector-XXXXXX");
 	assert_non_null(mkdtemp(fixture.directory));
 	snprintf(fixture.fifos, sizeof(fixture.fifos), "%s/fifos",
 		fixture.directory);

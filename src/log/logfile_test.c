@@ -35,7 +35,8 @@ setup(void **state)
 	static const struct logfile_limits LIMITS = { 200, 3 };
 	char path[64];
 
-	strcpy(fixture.directory, "/tmp/mh-logfile-XXXXXX");
+	snprintf(fixture.directory, sizeof(fixture.directory),
+		"/tmp/mh-logfile-XXXXXX");
 	assert_non_null(mkdtemp(fixture.directory));
 	snprintf(path, sizeof(path), "%s/imap", fixture.directory);
 	fixture.file = logfile_new(path, &LIMITS);

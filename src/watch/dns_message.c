@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* dn_comp(3) and ns_parserr(3) of libresolv do what RFC 1035 says. */
 #include "watch/dns_message.h"
 
 #include <arpa/nameser.h>
