@@ -100,7 +100,7 @@ def test_no_default_instance_runs(machine, installed):
 
 def test_mail_in_and_out(lab, host, machine, installed):
     added = machine.run("sh", "-c", "printf '%s\\n' \"$1\" | mailherd "
-                        "mailbox add \"$0\" --password-stdin",
+                        "mailbox add \"$0\" --password-file -",
                         ADDRESS, PASSWORD)
     assert added.returncode == 0, added.stderr
     mark = make_mark()
