@@ -30,27 +30,27 @@ struct usage;
 
 /* What `status` reports; names stand in status.c. */
 enum directory_counter {
-	DIRECTORY_SOCKETMAP,     /* map requests */
+	DIRECTORY_SOCKETMAP, /* map requests */
 	DIRECTORY_SOCKETMAP_TEMP,
-	DIRECTORY_POLICY,        /* policy requests */
+	DIRECTORY_POLICY, /* policy requests */
 	DIRECTORY_POLICY_REFUSED,
-	DIRECTORY_SASL,          /* logins judged for Postfix */
-	DIRECTORY_LOGIN,         /* logins judged for Dovecot */
+	DIRECTORY_SASL, /* logins judged for Postfix */
+	DIRECTORY_LOGIN, /* logins judged for Dovecot */
 	DIRECTORY_LOGIN_REFUSED, /* of both: wrong password or not allowed */
 	DIRECTORY_LOGIN_TEMP,
-	DIRECTORY_DICT,          /* dict look-ups */
+	DIRECTORY_DICT, /* dict look-ups */
 	DIRECTORY_DICT_WRITE,
-	DIRECTORY_REOPENED,      /* core.db opened after the first time */
+	DIRECTORY_REOPENED, /* core.db opened after the first time */
 	DIRECTORY_COUNTER_COUNT
 };
 
 struct directory {
 	struct event_base *loop;
 	const struct paths *paths;
-	struct db *core;  /* read-only; NULL: not there now, answer TEMP */
+	struct db *core; /* read-only; NULL: not there now, answer TEMP */
 	struct db *usage; /* read-write; NULL: not there now */
 	struct lookup *lookup; /* never NULL; asks core */
-	struct judge *judge;   /* never NULL after start */
+	struct judge *judge; /* never NULL after start */
 	struct usage *usage_writer; /* usage.h; never NULL after start */
 	uid_t vmail_uid; /* looked up before the jail */
 	gid_t vmail_gid;

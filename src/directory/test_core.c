@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "store/schema.h"
 
+/* clang-format off */
 #define MAILBOX(id, address, state, quota)                                     \
 	"INSERT INTO mailbox (id, address, domain_id, active, quota, store_id," \
 	" imap, pop3, smtp, sieve, dav, eas, force_password_change, password," \
@@ -81,6 +82,8 @@ static const char ROWS[] =
 	TARGET(18, 0, "bert@example.org")
 	ALIAS(19, "self@plain.example", 1, 1)
 	TARGET(19, 0, "self@plain.example");
+
+/* clang-format on */
 
 void
 test_core_run(struct test_core *core, const char *sql)
