@@ -3,6 +3,7 @@
 #include "cli/setup_data.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,7 +170,7 @@ run_task(const struct task *task, struct err *err)
 	int ends[2], result;
 	pid_t pid;
 
-	if (pipe2(ends, 0) == -1)
+	if (pipe2(ends, O_CLOEXEC) == -1)
 		return err_errno(err, errno, "a pipe");
 	pid = fork();
 	if (pid == 0) {
