@@ -17,6 +17,7 @@
 #include "io/child.h"
 
 #define PREPARE_DEADLINE_MS 180000
+#define DOVEADM_NOT_FOUND 68 /* nobody was there to be kicked */
 #define KICK_DEADLINE_MS 10000
 #define GARBAGE_DEADLINE_MS 10000
 #define OUTPUT_MAX 4096
@@ -32,6 +33,7 @@ struct errand {
 	struct ipc_call *call;
 	struct arena *arena; /* argv */
 	const char *what; /* for the error */
+	int status_fine; /* exit status that is as good as 0 */
 	struct unit *unit; /* to restart; NULL: all */
 	void (*then)(struct errand *errand, const struct strbuf *output);
 };
@@ -82,7 +84,9 @@ on_errand_done(const struct child_result *result, const struct strbuf *output,
 
 	if (start_error != NULL) {
 		ipc_fail(errand->call, start_error);
-	} else if (result->timed_out || result->status != 0) {
+	} else if (result->timed_out ||
+		   (result->status != 0 &&
+			   result->status != errand->status_fine)) {
 		set_output_error(&err, errand->what, result, output);
 		ipc_fail(errand->call, &err);
 	} else {
@@ -263,6 +267,7 @@ answer_kick(struct ipc_call *call, json_t *request, void *context)
 		return;
 	}
 	errand = errand_new(agent, call, "doveadm kick");
+	errand->status_fine = DOVEADM_NOT_FOUND;
 	errand->then = reply_empty;
 	errand_start(errand,
 		(const char *[]){ DOVEADM, "-c",
