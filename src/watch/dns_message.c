@@ -13,7 +13,7 @@ static const char *const TEXTS[] = {
 	[DNS_DATA] = "answered",
 	[DNS_EMPTY] = "empty answer",
 	[DNS_NO_NAME] = "no such name",
-	[DNS_FAILURE] = "resolver failed",
+	[DNS_FAILURE] = "server failure",
 	[DNS_REFUSED] = "nobody listens",
 };
 

@@ -56,7 +56,7 @@ static const struct {
 	{ "failing resolver",
 		{ FAKE_DNS_SERVFAIL, FAKE_DNS_SERVFAIL, FAKE_DNS_SERVFAIL },
 		ALL_ANSWER, false, false,
-		"dns failed (n0.example: resolver failed" },
+		"dns failed (n0.example: server failure" },
 	{ "failing at first",
 		{ FAKE_DNS_SECOND, FAKE_DNS_SERVFAIL, FAKE_DNS_SERVFAIL },
 		ALL_ANSWER, false, true, "answers" },
