@@ -28,6 +28,7 @@
 #define NOTIFY_FILE "notify"
 #define WANTED_DOWN "down\n"
 #define LOG_SERVICE "log"
+#define HOLDER_SERVICE "fdholder"
 #define SMALL_FILE_MAX 256
 
 static bool
@@ -166,9 +167,12 @@ tell_waiters(const struct agent *agent, const struct unit *unit)
 	}
 }
 
-static void
+/* True when a service has become ready. */
+static bool
 tell_changes(struct agent *agent)
 {
+	bool some_ready = false;
+
 	for (size_t i = 0; i < agent->sequencer.unit_count; i++) {
 		const struct unit *unit = &agent->sequencer.units[i];
 		struct agent_told *told = &agent->told[i];
@@ -178,9 +182,22 @@ tell_changes(struct agent *agent)
 			continue;
 		told->state = unit->state;
 		memcpy(told->note, unit->note, sizeof(told->note));
+		some_ready = some_ready || unit->state == UNIT_READY;
 		log_change(unit);
 		tell_waiters(agent, unit);
 	}
+	return some_ready;
+}
+
+static void
+keep_sockets(struct agent *agent, bool changed)
+{
+	const struct unit *unit =
+		sequencer_find(&agent->sequencer, HOLDER_SERVICE);
+
+	if (unit != NULL && unit->state == UNIT_READY)
+		holder_turn(&agent->holder, &agent->service->paths,
+			unit->status.pid, changed);
 }
 
 static int
@@ -299,7 +316,7 @@ agent_turn(struct agent *agent)
 		s6_status_read(sequencer->units[i].directory,
 			&sequencer->units[i].status);
 	wake_ms = sequencer_step(sequencer, now_ms);
-	tell_changes(agent);
+	keep_sockets(agent, tell_changes(agent));
 	if (sequencer->goal == SEQUENCER_UP) {
 		enum sequencer_verdict verdict =
 			sequencer_judge(sequencer, &culprit);
@@ -409,6 +426,7 @@ agent_free(struct agent **agent)
 		(*agent)->waiters = waiter->next;
 		x_free(&waiter);
 	}
+	holder_deinit(&(*agent)->holder);
 	watcher_free(&(*agent)->watcher);
 	if ((*agent)->timer != NULL)
 		event_free((*agent)->timer);

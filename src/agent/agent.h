@@ -7,6 +7,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/holder.h"
 #include "agent/sequencer.h"
 #include "agent/watcher.h"
 #include "base/arena.h"
@@ -42,6 +43,7 @@ struct agent {
 	size_t engine_count;
 	struct sequencer sequencer;
 	struct watcher *watcher;
+	struct holder holder;
 	struct event *timer;
 	struct ipc_server *servers[AGENT_SERVERS];
 	struct agent_waiter *waiters;

@@ -129,23 +129,31 @@ set_oom_score(int score)
 		close(fd);
 }
 
+/* As many as wanted, or as the hard limit allows who may not raise it. */
+static void
+set_open_files(rlim_t wanted)
+{
+	struct rlimit limit = { wanted, wanted }, now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max > wanted)
+		limit.rlim_max = now.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return;
+	now.rlim_cur = now.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &now) == -1 || now.rlim_max < wanted)
+		log_warn("limit of open files is lower than wanted, going on",
+			LOG_NUMBER("wanted", wanted),
+			LOG_NUMBER("limit", now.rlim_max));
+}
+
 static void
 set_limits(const struct launch *launch)
 {
-	struct rlimit limit;
-
 	umask(022);
 	if (launch->oom_score_adj != 0)
 		set_oom_score(launch->oom_score_adj);
-	if (launch->nofile == 0 || getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = (rlim_t)launch->nofile;
-	if (limit.rlim_max < limit.rlim_cur)
-		limit.rlim_max = limit.rlim_cur;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-		log_warn("limit of open files not set, going on",
-			LOG_NUMBER("value", launch->nofile),
-			LOG_TEXT("cause", strerror(errno)));
+	if (launch->nofile != 0)
+		set_open_files((rlim_t)launch->nofile);
 }
 
 static void

@@ -140,7 +140,7 @@ forget_start(struct unit *unit)
 {
 	unit->stop_sent = false;
 	unit->restarting = false;
-	unit->eligible_ms = 0;
+	unit->began_ms = 0;
 	unit->started_ms = 0;
 	unit->took_ms = -1;
 	unit->degraded = false;
@@ -248,7 +248,6 @@ wait_for_need(struct unit *unit, const struct unit *need)
 		need->state == UNIT_OVERDUE || need->state == UNIT_BLOCKED;
 
 	unit->state = hopeless ? UNIT_BLOCKED : UNIT_WAITING;
-	unit->eligible_ms = 0;
 	snprintf(unit->note, sizeof(unit->note), "waiting for %s",
 		need->service->name);
 }
@@ -289,17 +288,18 @@ try_start(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 			service->condition);
 		return SEQUENCER_NEVER;
 	}
+	/* Waiting for needs is waiting for preferences, too. */
+	if (unit->began_ms == 0)
+		unit->began_ms = now_ms;
 	need = missing_need(sequencer, unit);
 	if (need != NULL) {
 		wait_for_need(unit, need);
 		return SEQUENCER_NEVER;
 	}
-	if (unit->eligible_ms == 0)
-		unit->eligible_ms = now_ms;
 	missing = missing_preference(sequencer, unit);
-	if (missing != NULL && now_ms < unit->eligible_ms + service->prefer_ms)
+	if (missing != NULL && now_ms < unit->began_ms + service->prefer_ms)
 		return wait_for_preference(
-			unit, missing, unit->eligible_ms + service->prefer_ms);
+			unit, missing, unit->began_ms + service->prefer_ms);
 	return start(sequencer, unit, missing, now_ms);
 }
 

@@ -46,7 +46,7 @@ struct unit {
 	bool settled; /* it was ready once: its `down` file is gone */
 	bool stop_sent;
 	bool restarting; /* a person asked: down, then up */
-	int64_t eligible_ms; /* since then only preferences are missing */
+	int64_t began_ms; /* to be brought up; 0: not yet */
 	int64_t started_ms; /* 0: not begun */
 	int64_t took_ms; /* from start to readiness; -1 unknown (adopted) */
 	char note[160]; /* what it waits for, or why it is degraded */

@@ -171,7 +171,7 @@ test_starts_degraded_when_preference_is_late(void **state)
 	set_ready(s, "helper");
 	sequencer_step(s, 1000);
 	set_ready(s, "daemon");
-	assert_int_equal(sequencer_step(s, 1100), 1600);
+	assert_int_equal(sequencer_step(s, 1100), 1500);
 	assert_int_equal(state_of(s, "front"), UNIT_WAITING);
 	sequencer_step(s, 1600);
 	assert_int_equal(state_of(s, "front"), UNIT_STARTING);
