@@ -58,7 +58,7 @@ def copy_lab_anchor(lab, fresh):
         "resolver.root_hints = /etc/mailherd/lab.hints\n"
         "resolver.trust_anchor = /etc/mailherd/lab.anchor\n"
         "resolver.check_addresses = 192.0.2.53\n"
-        "resolver.check_names = example.net\n"
+        "resolver.check_names = mx.example.net\n"
         "antivirus.updates = no\n")
 
 
