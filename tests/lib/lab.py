@@ -61,7 +61,8 @@ class Lab:
                 "resolver.root_hints": self.dns.root_hints,
                 "resolver.trust_anchor": self.dns.trust_anchor,
                 "resolver.check_addresses": DNS_IPV4,
-                "resolver.check_names": ["example.net", "example.org"]}
+                "resolver.check_names": ["mx.example.net",
+                                         "mail.example.org"]}
 
     def start_suite(self, profile="full", **conf):
         """Sets the suite up, publishes its records and starts it."""
@@ -82,7 +83,7 @@ class Lab:
         """Puts the DKIM record that `mailherd dns` prints into the zone."""
         for record in dns_records(self.suite, domain):
             if "_domainkey." in record["name"]:
-                text = record["data"]
+                text = record["value"]
                 if not text.startswith('"'):
                     text = " ".join('"%s"' % text[i:i + 250] for i in
                                     range(0, len(text), 250))

@@ -168,7 +168,7 @@ class Suite:
 
     def add_mailbox(self, address, password=PASSWORD, **fields):
         self.mailherd("mailbox", "add", address, *options(fields),
-                      "--password-stdin", input=password + "\n")
+                      "--password-file", "-", input=password + "\n")
         return address
 
     def set_password(self, address, password):

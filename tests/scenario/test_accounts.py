@@ -7,7 +7,7 @@ import pytest
 
 from lib.imap import (append, imap_login, imap_may_login, pop3_may_login)
 from lib.smtp import Smtp, make_mark, make_message
-from lib.suite import PASSWORD
+from lib.suite import PASSWORD, options
 from lib.wait import wait_for
 
 
@@ -44,7 +44,7 @@ def test_a_new_mailbox_can_log_in_at_once(lab, suite, mailbox):
 
 def test_state_2_receives_but_cannot_log_in(lab, suite, mailbox):
     address = mailbox()
-    suite.edit_mailbox(address, active=2)
+    suite.edit_mailbox(address, active="no-login")
     assert logins(lab, address) == set()
     mark = make_mark()
     with Smtp(lab.client, lab.mx.ipv4, 25) as client:
@@ -56,10 +56,10 @@ def test_state_2_receives_but_cannot_log_in(lab, suite, mailbox):
 
 def test_state_0_does_neither(lab, suite, mailbox):
     address = mailbox()
-    suite.edit_mailbox(address, active=0)
+    suite.edit_mailbox(address, active="off")
     assert logins(lab, address) == set()
     assert rcpt(lab, address)[0] == 550
-    suite.edit_mailbox(address, active=1)
+    suite.edit_mailbox(address, active="on")
     assert logins(lab, address) == {"imap", "pop3", "smtp"}
     assert rcpt(lab, address)[0] == 250
 
@@ -108,8 +108,10 @@ def test_a_changed_password_counts_at_the_next_attempt(lab, suite, mailbox):
 
 
 def app_password(suite, address, name, protocols):
+    rights = {p: "yes" if p in protocols.split(",") else "no"
+              for p in ("imap", "pop3", "smtp", "sieve")}
     answer = suite.mailherd("app-password", "add", address, "--name", name,
-                            "--protocols", protocols, json=True)
+                            *options(rights), json=True)
     return answer["password"]
 
 
