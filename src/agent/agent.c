@@ -233,6 +233,21 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 }
 
 static void
+end_wait(struct agent *agent, const struct agent_waiter *waiter,
+	const struct err *err, enum sequencer_verdict verdict)
+{
+	if (err != NULL && waiter->failed != NULL) {
+		waiter->failed(agent, waiter, err);
+	} else if (err != NULL) {
+		ipc_fail(waiter->call, err);
+	} else {
+		json_text(ipc_answer(waiter->call), "state",
+			sequencer_verdict_name(verdict));
+		ipc_reply(waiter->call);
+	}
+}
+
+static void
 finish_waiters(struct agent *agent)
 {
 	const struct unit *culprit;
@@ -251,13 +266,7 @@ finish_waiters(struct agent *agent)
 			continue;
 		}
 		*link = waiter->next;
-		if (answer == -1) {
-			ipc_fail(waiter->call, &err);
-		} else {
-			json_text(ipc_answer(waiter->call), "state",
-				sequencer_verdict_name(verdict));
-			ipc_reply(waiter->call);
-		}
+		end_wait(agent, waiter, answer == -1 ? &err : NULL, verdict);
 		x_free(&waiter);
 	}
 }
@@ -342,16 +351,13 @@ on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 }
 
 void
-agent_wait(struct agent *agent, struct ipc_call *call, enum agent_wait kind,
-	struct unit *unit)
+agent_wait(struct agent *agent, const struct agent_waiter *waiter)
 {
-	struct agent_waiter *waiter = xmalloc(sizeof(*waiter));
+	struct agent_waiter *copy = xmalloc(sizeof(*copy));
 
-	waiter->call = call;
-	waiter->kind = kind;
-	waiter->unit = unit;
-	waiter->next = agent->waiters;
-	agent->waiters = waiter;
+	*copy = *waiter;
+	copy->next = agent->waiters;
+	agent->waiters = copy;
 }
 
 void

@@ -22,11 +22,20 @@ enum agent_wait {
 	AGENT_WAIT_DOWN /* until all is down */
 };
 
+struct agent;
+struct agent_waiter;
+
+/* Takes the call over; the waiter is freed afterwards. */
+typedef void agent_failed_fn(struct agent *agent,
+	const struct agent_waiter *waiter, const struct err *err);
+
 struct agent_waiter {
 	struct agent_waiter *next;
 	struct ipc_call *call;
 	enum agent_wait kind;
-	struct unit *unit;
+	struct unit *unit; /* of AGENT_WAIT_UNIT */
+	agent_failed_fn *failed; /* NULL: the call fails with the error */
+	int previous; /* generation to go back to, for failed */
 };
 
 /* What was told last about a unit, to tell changes only. */
@@ -62,9 +71,11 @@ void agent_free(struct agent **agent);
 
 /* Acts and tells; harmless at any time. */
 void agent_turn(struct agent *agent);
-/* The call is answered when what it waits for is there. */
-void agent_wait(struct agent *agent, struct ipc_call *call,
-	enum agent_wait kind, struct unit *unit);
+/*
+ * The call (call, kind and so on as in the waiter, which is copied) is
+ * answered when what it waits for is there.
+ */
+void agent_wait(struct agent *agent, const struct agent_waiter *waiter);
 /* Stops everything in order; with restart a new agent starts it again. */
 void agent_stop_all(struct agent *agent, bool restart);
 

@@ -156,8 +156,8 @@ parse_number(const char *name)
 		       : -1;
 }
 
-static int
-current_number(const struct paths *paths)
+int
+generation_current(const struct paths *paths)
 {
 	char target[PATH_MAX];
 	ssize_t length = readlink(paths->rendered, target, sizeof(target) - 1);
@@ -172,9 +172,28 @@ current_number(const struct paths *paths)
 	return number > 0 ? number : 0;
 }
 
-/* Calls remove for all but the newest, the one in force and the new one. */
+/* After a step back there are numbers above the one in force. */
 static int
-prune(const struct paths *paths, int newest, struct err *err)
+newest_number(const struct paths *paths)
+{
+	DIR *directory = opendir(paths->generations);
+	struct dirent *entry;
+	int newest = generation_current(paths);
+
+	if (directory == NULL)
+		return newest;
+	while ((entry = readdir(directory)) != NULL) {
+		int number = parse_number(entry->d_name);
+
+		newest = number > newest ? number : newest;
+	}
+	closedir(directory);
+	return newest;
+}
+
+/* Keeps the newest few; numbers only grow. */
+static int
+prune(const struct paths *paths, int newest, int previous, struct err *err)
 {
 	DIR *directory = opendir(paths->generations);
 	struct dirent *entry;
@@ -183,10 +202,11 @@ prune(const struct paths *paths, int newest, struct err *err)
 	if (directory == NULL)
 		return err_errno(err, errno, "reading %s", paths->generations);
 	while (result == 0 && (entry = readdir(directory)) != NULL) {
+		int number = parse_number(entry->d_name);
 		char path[PATH_MAX];
 
-		if (entry->d_name[0] == '.' ||
-			parse_number(entry->d_name) > newest - GENERATIONS_KEPT)
+		if (entry->d_name[0] == '.' || number == previous ||
+			number > newest - GENERATIONS_KEPT)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", paths->generations,
 			entry->d_name);
@@ -304,8 +324,8 @@ make_locked(const struct tree_input *input, struct arena *arena,
 	struct generation *out, struct err *err)
 {
 	const struct paths *paths = input->paths;
-	struct generation made = { .number = current_number(paths) };
-	int next = made.number + 1;
+	struct generation made = { .number = generation_current(paths) };
+	int next = newest_number(paths) + 1;
 	const char *tree =
 		arena_printf(arena, "%s/%d", paths->generations, next);
 	const char *check_tree = arena_printf(arena, "%s.check", tree);
@@ -327,10 +347,11 @@ make_locked(const struct tree_input *input, struct arena *arena,
 		discard(tree);
 		return -1;
 	}
+	made.previous = made.number;
 	made.number = next;
 	made.changed = true;
 	*out = made;
-	return prune(paths, next, err);
+	return prune(paths, next, made.previous, err);
 }
 
 int
@@ -344,4 +365,16 @@ generation_make(const struct tree_input *input, struct arena *arena,
 	result = make_locked(input, arena, out, err);
 	close(lock);
 	return result;
+}
+
+int
+generation_use(const struct paths *paths, int number, struct err *err)
+{
+	char tree[PATH_MAX];
+
+	snprintf(tree, sizeof(tree), "%s/%d", paths->generations, number);
+	if (!fs_exists(tree))
+		return err_set(err, ERR_NOT_FOUND,
+			"there is no generation %d any more", number);
+	return swap(paths, number, err);
 }

@@ -17,6 +17,7 @@
 
 struct generation {
 	int number; /* in force now */
+	int previous; /* in force before; 0: none */
 	bool changed; /* it is a new one */
 	const char *engines[GENERATION_ENGINES_MAX]; /* with changed files */
 };
@@ -28,5 +29,11 @@ struct generation {
  */
 MUST_CHECK int generation_make(const struct tree_input *input,
 	struct arena *arena, struct generation *out, struct err *err);
+
+/* Puts an earlier generation into force again. ERR_NOT_FOUND: it is gone. */
+MUST_CHECK int generation_use(
+	const struct paths *paths, int number, struct err *err);
+/* 0: there is none. */
+int generation_current(const struct paths *paths);
 
 #endif

@@ -3,62 +3,129 @@
  * mailherd-prepare: brings the run tree and the rendered configuration of
  * an instance up to date. Run as root by `mailherd up` before the service
  * tree starts and by the agent before a restart. Prints what changed as
- * "generation N" and "changed ENGINE" lines; errors go to standard error
- * without a log level, because a person reads them.
+ * lines "generation N", "previous N" and "changed ENGINE"; errors go to
+ * standard error without a log level, because a person reads them.
+ *
+ *	--keep-last   a configuration that can not come into force is said,
+ *	              and the last good one stays: better than no mail
+ *	--use N       puts generation N into force again, and nothing else
+ *
+ * What stands in the way of the newest configuration is also kept in the
+ * file render-error of the run directory, for `mailherd status`.
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "agent/generation.h"
 #include "agent/tree.h"
+#include "supervise/record.h"
 
 #define EXIT_USAGE 2
 
-static int
-prepare(const char *root, struct arena *arena, struct err *err)
-{
-	struct paths paths;
-	struct instance instance;
-	struct engine *engines;
-	struct generation generation = { 0 };
-	struct tree_input input = { .paths = &paths, .instance = &instance };
+struct options {
+	const char *root;
+	bool keep_last;
+	int use; /* 0: not given */
+};
 
-	if (paths_init(&paths, root, err) == -1 ||
-		instance_load(&paths, arena, &instance, err) == -1 ||
-		engine_load_all(&paths, &instance, NULL, arena, &engines,
-			&input.engine_count, err) == -1)
-		return -1;
-	input.engines = engines;
-	if (tree_prepare(&input, err) == -1 ||
-		generation_make(&input, arena, &generation, err) == -1)
-		return -1;
+/* Empty when nothing stands in the way. */
+static void
+write_obstacle(const struct paths *paths, const char *text)
+{
+	char path[PATHS_MAX + sizeof("/render-error")];
+	struct err err;
+
+	snprintf(path, sizeof(path), "%s/render-error", paths->run);
+	if (record_replace(path, text, 0644, &err) == -1)
+		fprintf(stderr, "%s\n", err.text);
+}
+
+static int
+render(const struct tree_input *input, const struct options *options,
+	struct arena *arena, struct err *err)
+{
+	struct generation generation = { .number = generation_current(
+						 input->paths) };
+	bool is_last_kept = options->keep_last && generation.number > 0;
+
+	if (generation_make(input, arena, &generation, err) == -1) {
+		write_obstacle(input->paths, err->text);
+		if (!is_last_kept)
+			return -1;
+		fprintf(stderr,
+			"%s\nthe configuration before it stays in force\n",
+			err->text);
+		return 0;
+	}
+	write_obstacle(input->paths, "");
 	printf("generation %d\n", generation.number);
+	if (generation.changed)
+		printf("previous %d\n", generation.previous);
 	for (size_t i = 0; generation.engines[i] != NULL; i++)
 		printf("changed %s\n", generation.engines[i]);
 	return 0;
 }
 
+static int
+prepare(const struct options *options, struct arena *arena, struct err *err)
+{
+	struct paths paths;
+	struct instance instance;
+	struct engine *engines;
+	struct tree_input input = { .paths = &paths, .instance = &instance };
+
+	if (paths_init(&paths, options->root, err) == -1)
+		return -1;
+	if (options->use > 0)
+		return generation_use(&paths, options->use, err);
+	if (instance_load(&paths, arena, &instance, err) == -1 ||
+		engine_load_all(&paths, &instance, NULL, arena, &engines,
+			&input.engine_count, err) == -1)
+		return -1;
+	input.engines = engines;
+	if (tree_prepare(&input, err) == -1)
+		return -1;
+	return render(&input, options, arena, err);
+}
+
+static int
+parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option LONG[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "keep-last", no_argument, NULL, 'k' },
+		{ "use", required_argument, NULL, 'u' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
+		if (option == 'r')
+			options->root = optarg;
+		else if (option == 'k')
+			options->keep_last = true;
+		else if (option == 'u')
+			options->use = (int)strtol(optarg, NULL, 10);
+		else
+			return -1;
+	}
+	return optind == argc ? 0 : -1;
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct option OPTIONS[] = {
-		{ "root", required_argument, NULL, 'r' },
-		{ 0 },
-	};
 	struct arena *arena = arena_new();
+	struct options options = { 0 };
 	struct err err = { 0 };
-	const char *root = NULL;
-	int option, status = 0;
+	int status = 0;
 
 	umask(022); /* the modes of directories are those that are said */
-	while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
-		if (option != 'r')
-			return EXIT_USAGE;
-		root = optarg;
-	}
-	if (prepare(root, arena, &err) == -1) {
+	if (parse_options(argc, argv, &options) == -1)
+		return EXIT_USAGE;
+	if (prepare(&options, arena, &err) == -1) {
 		fprintf(stderr, "%s\n", err.text);
 		status = err_exit_status(err.code);
 	}

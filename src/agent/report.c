@@ -13,10 +13,13 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/generation.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "supervise/record.h"
 
 #define DELETED " (deleted)"
+#define OBSTACLE_MAX 4096
 
 static void
 check_deleted(pid_t pid, void *context)
@@ -93,6 +96,24 @@ write_fact(struct json_writer *w, const struct sequencer_fact *fact)
 	json_object_close(w);
 }
 
+/* The generation in force, and why a newer one is not. */
+static void
+write_configuration(const struct agent *agent, struct json_writer *w)
+{
+	const struct paths *paths = &agent->service->paths;
+	char path[PATH_MAX];
+	struct strbuf text;
+	struct err ignored;
+
+	json_number(w, "generation", generation_current(paths));
+	strbuf_init(&text, OBSTACLE_MAX);
+	snprintf(path, sizeof(path), "%s/render-error", paths->run);
+	if (fs_read(path, OBSTACLE_MAX, &text, &ignored) == 0 &&
+		text.length > 0)
+		json_text(w, "render_error", text.data);
+	strbuf_deinit(&text);
+}
+
 void
 report_write(const struct agent *agent, struct json_writer *w)
 {
@@ -109,6 +130,7 @@ report_write(const struct agent *agent, struct json_writer *w)
 			? "stopping"
 			: sequencer_verdict_name(
 				  sequencer_judge(sequencer, NULL)));
+	write_configuration(agent, w);
 	json_array_open(w, "services");
 	for (size_t i = 0; i < sequencer->unit_count; i++)
 		write_unit(w, &sequencer->units[i]);

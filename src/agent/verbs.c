@@ -26,6 +26,7 @@
 #define NAME_MAX_LENGTH 32
 #define TEXT_MAX 200
 #define DOVEADM "/usr/bin/doveadm"
+#define CHANGED "changed "
 
 /* A child process and the call that waits for it. */
 struct errand {
@@ -35,6 +36,7 @@ struct errand {
 	const char *what; /* for the error */
 	int status_fine; /* exit status that is as good as 0 */
 	struct unit *unit; /* to restart; NULL: all */
+	struct err cause; /* of a step back */
 	void (*then)(struct errand *errand, const struct strbuf *output);
 };
 
@@ -131,17 +133,32 @@ fail(struct ipc_call *call, enum err_code code, const char *field,
 	ipc_fail(call, &err);
 }
 
-/* mailherd-prepare, then errand->then. */
+/* mailherd-prepare, then errand->then. use 0: the newest configuration. */
 static void
-start_prepare(struct errand *errand)
+start_prepare(struct errand *errand, int use)
 {
 	const struct paths *paths = &errand->agent->service->paths;
 	const char *argv[] = { arena_printf(errand->arena,
 				       "%s/mailherd-prepare", paths->programs),
 		"--root", arena_printf(errand->arena, "%s/", paths->root),
-		NULL };
+		use > 0 ? "--use" : NULL,
+		arena_printf(errand->arena, "%d", use), NULL };
 
 	errand_start(errand, argv, NULL, PREPARE_DEADLINE_MS);
+}
+
+/* The number in a line "NAME NUMBER" of its output; 0: none. */
+static int
+output_number(const struct strbuf *output, const char *name)
+{
+	struct span rest = strbuf_span(output), line;
+	size_t length = strlen(name);
+
+	while (span_split(&rest, '\n', &line))
+		if (span_starts_with(line, name) && line.length > length)
+			/* A NUL stands behind the whole output. */
+			return (int)strtol(line.data + length, NULL, 10);
+	return 0;
 }
 
 static void
@@ -167,15 +184,51 @@ answer_wait(struct ipc_call *call, json_t *request UNUSED, void *context)
 		fail(call, ERR_BUSY, "", "the suite is being restarted");
 		return;
 	}
-	agent_wait(agent, call, AGENT_WAIT_HEALTHY, NULL);
+	agent_wait(agent, &(struct agent_waiter){
+				  .call = call, .kind = AGENT_WAIT_HEALTHY });
 	agent_turn(agent);
 }
 
 static void
-restart_unit(struct errand *errand, const struct strbuf *output UNUSED)
+restart_with_previous(struct errand *errand, const struct strbuf *output UNUSED)
 {
+	struct unit *unit = errand->unit;
+
+	/* The reply tells the cause now; the way back needs no listener. */
+	ipc_fail(errand->call, &errand->cause);
+	sequencer_restart(unit);
+	agent_turn(errand->agent);
+}
+
+/* It does not become ready with what was rendered for this restart. */
+static void
+step_back(struct agent *agent, const struct agent_waiter *waiter,
+	const struct err *err)
+{
+	struct errand *errand =
+		errand_new(agent, waiter->call, "stepping back");
+
+	errand->unit = waiter->unit;
+	errand->cause = *err;
+	err_prefix(&errand->cause,
+		"configuration %d is in force again, because with the new one",
+		waiter->previous);
+	errand->then = restart_with_previous;
+	start_prepare(errand, waiter->previous);
+}
+
+static void
+restart_unit(struct errand *errand, const struct strbuf *output)
+{
+	int previous = output_number(output, "previous ");
+
 	sequencer_restart(errand->unit);
-	agent_wait(errand->agent, errand->call, AGENT_WAIT_UNIT, errand->unit);
+	agent_wait(errand->agent,
+		&(struct agent_waiter){ .call = errand->call,
+			.kind = AGENT_WAIT_UNIT,
+			.unit = errand->unit,
+			.failed = previous > 0 ? step_back : NULL,
+			.previous = previous });
 	agent_turn(errand->agent);
 }
 
@@ -183,7 +236,8 @@ static void
 restart_all(struct errand *errand, const struct strbuf *output UNUSED)
 {
 	agent_stop_all(errand->agent, true);
-	agent_wait(errand->agent, errand->call, AGENT_WAIT_DOWN, NULL);
+	agent_wait(errand->agent, &(struct agent_waiter){ .call = errand->call,
+					  .kind = AGENT_WAIT_DOWN });
 	agent_turn(errand->agent);
 }
 
@@ -228,7 +282,7 @@ answer_restart(struct ipc_call *call, json_t *request, void *context)
 	errand = errand_new(agent, call, "preparing the restart");
 	errand->unit = unit;
 	errand->then = unit != NULL ? restart_unit : restart_all;
-	start_prepare(errand);
+	start_prepare(errand, 0);
 }
 
 static void
@@ -237,7 +291,8 @@ answer_down(struct ipc_call *call, json_t *request UNUSED, void *context)
 	struct agent *agent = context;
 
 	agent_stop_all(agent, false);
-	agent_wait(agent, call, AGENT_WAIT_DOWN, NULL);
+	agent_wait(agent, &(struct agent_waiter){
+				  .call = call, .kind = AGENT_WAIT_DOWN });
 	agent_turn(agent);
 }
 
@@ -315,26 +370,20 @@ answer_health(struct ipc_call *call, json_t *request, void *context)
 	agent_turn(agent);
 }
 
-/* Output of mailherd-prepare: "generation N" and "changed ENGINE" lines. */
 static void
 reply_render(struct errand *errand, const struct strbuf *output)
 {
 	struct json_writer *answer = ipc_answer(errand->call);
 	struct span rest = strbuf_span(output), line;
-	char number[16] = "";
 
+	json_number(answer, "generation", output_number(output, "generation "));
 	json_array_open(answer, "changed");
-	while (span_split(&rest, '\n', &line)) {
-		if (span_starts_with(line, "generation "))
-			snprintf(number, sizeof(number), "%.*s",
-				(int)line.length - 11, line.data + 11);
-		else if (span_starts_with(line, "changed "))
+	while (span_split(&rest, '\n', &line))
+		if (span_starts_with(line, CHANGED))
 			json_span(answer, NULL,
-				(struct span){
-					line.data + 8, line.length - 8 });
-	}
+				(struct span){ line.data + strlen(CHANGED),
+					line.length - strlen(CHANGED) });
 	json_array_close(answer);
-	json_number(answer, "generation", strtol(number, NULL, 10));
 	ipc_reply(errand->call);
 }
 
@@ -344,7 +393,7 @@ answer_render(struct ipc_call *call, json_t *request UNUSED, void *context)
 	struct errand *errand = errand_new(context, call, "rendering");
 
 	errand->then = reply_render;
-	start_prepare(errand);
+	start_prepare(errand, 0);
 }
 
 static const struct ipc_field NO_FIELDS[] = { { .name = NULL } };

@@ -25,6 +25,7 @@
 #define HEALTHY_DEADLINE_MS 300000
 #define DOWN_DEADLINE_MS 120000
 #define END_DEADLINE_MS 15000
+#define AWAY_MS 2000
 #define POLL_MS 20
 
 void
@@ -83,6 +84,19 @@ print_progress(json_t *packet, void *context)
 	fflush(stdout);
 }
 
+/* The agent is being started again: s6 does it within a second or so. */
+static bool
+is_away(const struct command_call *call, const struct err *err,
+	int64_t until_ms)
+{
+	if (err->code != ERR_UNAVAILABLE || err->remedy[0] != '\0' ||
+		clock_monotonic_ms() >= until_ms ||
+		!s6_scan_running(call->paths.services))
+		return false;
+	lifecycle_pause(POLL_MS);
+	return true;
+}
+
 int
 lifecycle_ask(const struct command_call *call, const char *verb,
 	const char *service, int deadline_ms, json_t **reply_out,
@@ -90,6 +104,7 @@ lifecycle_ask(const struct command_call *call, const char *verb,
 {
 	char path[PATHS_MAX * 2];
 	json_t *request = json_pack("{s:s}", "verb", verb), *reply = NULL;
+	int64_t retry_until_ms = clock_monotonic_ms() + AWAY_MS;
 	int result;
 
 	BUG_ON(request == NULL);
@@ -97,8 +112,10 @@ lifecycle_ask(const struct command_call *call, const char *verb,
 		json_object_set_new(request, "service", json_string(service)))
 		BUG_ON(true);
 	snprintf(path, sizeof(path), "%s/" AGENT_SOCKET, call->paths.sockets);
-	result = ipc_request(path, request, deadline_ms, print_progress,
-		(void *)call, &reply, err);
+	do {
+		result = ipc_request(path, request, deadline_ms, print_progress,
+			(void *)call, &reply, err);
+	} while (result == -1 && is_away(call, err, retry_until_ms));
 	json_decref(request);
 	if (result == 0 && reply_out != NULL)
 		*reply_out = reply;

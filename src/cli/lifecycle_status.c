@@ -86,6 +86,9 @@ print_report(json_t *report)
 			json_is_true(json_object_get(item, "ok")) ? "healthy"
 								  : "failed",
 			text_of(item, "text"));
+	if (json_object_get(report, "render_error") != NULL)
+		printf("The newest configuration is not in force: %s\n",
+			text_of(report, "render_error"));
 }
 
 static int

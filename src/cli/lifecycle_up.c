@@ -45,7 +45,7 @@ prepare(const struct command_call *call, struct err *err)
 	const char *argv[] = { arena_printf(call->arena, "%s/mailherd-prepare",
 				       call->paths.programs),
 		"--root", arena_printf(call->arena, "%s/", call->paths.root),
-		NULL };
+		"--keep-last", NULL };
 	struct child_spec spec = { .argv = argv,
 		.output_max = OUTPUT_MAX,
 		.deadline_ms = PREPARE_DEADLINE_MS };
@@ -60,6 +60,8 @@ prepare(const struct command_call *call, struct err *err)
 	if (answer == 0 && (result.status != 0 || result.timed_out))
 		answer = err_set(err, ERR_INVALID, "preparing the start: %s",
 			result.timed_out ? "no end in time" : output.data);
+	else if (answer == 0 && strstr(output.data, "stays in force") != NULL)
+		fprintf(stderr, "%s\n", output.data);
 	strbuf_deinit(&output);
 	return answer;
 }

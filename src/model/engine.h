@@ -36,7 +36,8 @@ struct engine_directory {
 struct engine_template {
 	const char *source; /* file in the engine's share folder */
 	const char *destination; /* relative to {etc} */
-	const char *escaper; /* none, word, postfix, dovecot, nginx, ucl, unbound, redis, html */
+	const char *
+		escaper; /* none, word, postfix, dovecot, nginx, ucl, unbound, redis, html */
 	mode_t mode;
 	const char *owner;
 	const char *group;
@@ -47,7 +48,8 @@ struct engine_template {
  * up to date itself, copied only where it is missing.
  */
 struct engine_seed {
-	const char *source; /* absolute, or a file in the engine's share folder */
+	const char
+		*source; /* absolute, or a file in the engine's share folder */
 	const char *destination; /* absolute */
 	mode_t mode;
 	const char *owner;
@@ -67,9 +69,9 @@ struct engine_tool {
 };
 
 enum engine_ready {
-	ENGINE_READY_FD,    /* the program writes to descriptor 3 itself */
+	ENGINE_READY_FD, /* the program writes to descriptor 3 itself */
 	ENGINE_READY_PROBE, /* s6-notifyoncheck -d with the probe below */
-	ENGINE_READY_NONE   /* ready when started */
+	ENGINE_READY_NONE /* ready when started */
 };
 
 struct engine_service {
@@ -78,7 +80,8 @@ struct engine_service {
 	const char *environment[ENGINE_LIST_MAX]; /* NULL-ended: "A=b" */
 	const char *user; /* set before exec; NULL: root, drops itself */
 	const char *directory; /* working directory; NULL: {state} */
-	const char *after[ENGINE_LIST_MAX]; /* ready before this starts; NULL-ended */
+	const char *after
+		[ENGINE_LIST_MAX]; /* ready before this starts; NULL-ended */
 	/* Waited for at most so long, then started degraded. */
 	const char *prefer[ENGINE_LIST_MAX];
 	int prefer_ms;
@@ -86,12 +89,14 @@ struct engine_service {
 	int stop_ms; /* then SIGKILL */
 	int stop_order; /* lower stops first: 10 public, 20 queue, 30 delivery, 40 database, 50 ours, 60 log */
 	enum engine_ready ready;
-	const char *probe[ENGINE_ARGV_MAX]; /* argv of mailherd-probe: "tcp-banner ADDRESS PORT TEXT" ... */
+	const char *probe
+		[ENGINE_ARGV_MAX]; /* argv of mailherd-probe: "tcp-banner ADDRESS PORT TEXT" ... */
 	/* "SRC DST": bind SRC over DST in a mount namespace of its own. */
 	const char *mounts[ENGINE_LIST_MAX];
 	int oom_score_adj;
 	int nofile; /* 0: as inherited */
-	const char *condition; /* path that must exist, else the service is off; NULL */
+	const char *
+		condition; /* path that must exist, else the service is off; NULL */
 	bool essential; /* `up` fails without it; others degrade */
 };
 
@@ -102,10 +107,13 @@ struct engine {
 	enum instance_profile profile; /* the smallest that has it */
 	const char *packages[ENGINE_LIST_MAX];
 	const char *units[ENGINE_LIST_MAX]; /* Debian's units to mask */
-	struct engine_directory directories[ENGINE_LIST_MAX]; /* path NULL ends */
-	struct engine_template templates[ENGINE_LIST_MAX]; /* source NULL ends */
+	struct engine_directory
+		directories[ENGINE_LIST_MAX]; /* path NULL ends */
+	struct engine_template
+		templates[ENGINE_LIST_MAX]; /* source NULL ends */
 	struct engine_seed seeds[8]; /* source NULL ends */
-	const char *checks[8][ENGINE_ARGV_MAX]; /* argv of checks; [0] NULL ends */
+	const char
+		*checks[8][ENGINE_ARGV_MAX]; /* argv of checks; [0] NULL ends */
 	struct engine_service services[8]; /* name NULL ends */
 	struct engine_tool tools[17]; /* name NULL ends */
 };
