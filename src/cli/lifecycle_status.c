@@ -41,8 +41,6 @@ print_age(json_int_t seconds)
 static void
 print_service(const json_t *service)
 {
-	const json_t *last = json_object_get(service, "last_exit");
-
 	printf("%-12s %-9s", text_of(service, "name"),
 		json_is_true(json_object_get(service, "degraded"))
 			? "degraded"
@@ -55,12 +53,7 @@ print_service(const json_t *service)
 	}
 	printf(" %8d ", (int)number_of(service, "restarts"));
 	if (number_of(service, "crashes") > 0)
-		printf(" %d crashes, last by %s %d;",
-			(int)number_of(service, "crashes"),
-			number_of(last, "signal") ? "signal" : "exit status",
-			(int)(number_of(last, "signal")
-					? number_of(last, "signal")
-					: number_of(last, "code")));
+		printf(" %d crashes;", (int)number_of(service, "crashes"));
 	if (json_is_true(json_object_get(service, "program_replaced")))
 		printf(" runs a replaced program: mailherd restart %s;",
 			text_of(service, "name"));
