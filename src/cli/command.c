@@ -220,13 +220,16 @@ parse_one(struct parser *parser, const char **group, struct err *err)
 	return 0;
 }
 
-/* --json and --root count wherever they stand, for errors too. */
+/* --json counts wherever it stands, also behind what was refused. */
 static void
 read_global(struct parser *parser)
 {
 	struct command_call *call = parser->call;
 
 	call->json = command_option(call, "json") != NULL;
+	for (int i = parser->next; i < parser->argc; i++)
+		call->json =
+			call->json || strcmp(parser->argv[i], "--json") == 0;
 	parser->root = command_option(call, "root");
 	parser->help = command_option(call, "help") != NULL;
 }

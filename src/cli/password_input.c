@@ -3,6 +3,8 @@
 #include "cli/password_input.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -18,15 +20,34 @@
 #define GENERATED_LENGTH 20
 #define LINE_SIZE (SCHEME_PASSWORD_MAX + 2)
 
-/* The first line of fd without its end, into line; its length or -1. */
+/* Waits until fd has something; a signal that awake lets in ends it. */
+static int
+wait_readable(int fd, const sigset_t *awake, struct err *err)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	if (ppoll(&poll_fd, 1, NULL, awake) > 0)
+		return 0;
+	if (errno != EINTR)
+		return err_errno(err, errno, "terminal");
+	return err_field(err, ERR_INVALID, "password", "interrupted");
+}
+
+/*
+ * The first line of fd without its end, into line; its length or -1. With
+ * awake (of a terminal) signals end it, else awake is NULL.
+ */
 static ptrdiff_t
-read_line(int fd, char line[LINE_SIZE], struct err *err)
+read_line(int fd, const sigset_t *awake, char line[LINE_SIZE], struct err *err)
 {
 	size_t length = 0;
 
 	while (length < LINE_SIZE) {
-		ssize_t got = read(fd, line + length, 1);
+		ssize_t got;
 
+		if (awake != NULL && wait_readable(fd, awake, err) != 0)
+			return -1;
+		got = read(fd, line + length, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -43,14 +64,20 @@ read_line(int fd, char line[LINE_SIZE], struct err *err)
 	return (ptrdiff_t)length;
 }
 
+/* Only has to exist: ppoll(2) then returns, and the echo comes back. */
+static void
+wake(UNUSED int signal_number)
+{
+}
+
 static ptrdiff_t
-ask_once(const char *prompt, char line[LINE_SIZE], struct err *err)
+read_silently(const char *prompt, const sigset_t *awake, char line[LINE_SIZE],
+	struct err *err)
 {
 	struct termios normal;
 	struct termios silent;
 	ptrdiff_t length;
 
-	(void)fprintf(stderr, "%s: ", prompt);
 	if (tcgetattr(STDIN_FILENO, &normal) != 0)
 		return err_errno(err, errno, "terminal");
 	silent = normal;
@@ -58,8 +85,34 @@ ask_once(const char *prompt, char line[LINE_SIZE], struct err *err)
 	silent.c_lflag |= ECHONL;
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0)
 		return err_errno(err, errno, "terminal");
-	length = read_line(STDIN_FILENO, line, err);
+	/* Only now: who sees the prompt may type, or give up. */
+	(void)fprintf(stderr, "%s: ", prompt);
+	length = read_line(STDIN_FILENO, awake, line, err);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &normal);
+	return length;
+}
+
+/* Signals that would leave the terminal silent wait for the prompt. */
+static ptrdiff_t
+ask_once(const char *prompt, char line[LINE_SIZE], struct err *err)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
+	struct sigaction before[ARRAY_LENGTH(signals)];
+	const struct sigaction waking = { .sa_handler = wake };
+	sigset_t blocked;
+	sigset_t awake;
+	ptrdiff_t length;
+
+	(void)sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
+		(void)sigaddset(&blocked, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &blocked, &awake);
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
+		(void)sigaction(signals[i], &waking, &before[i]);
+	length = read_silently(prompt, &awake, line, err);
+	for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
+		(void)sigaction(signals[i], &before[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &awake, NULL);
 	return length;
 }
 
@@ -88,7 +141,7 @@ read_password(struct command_call *call, char line[LINE_SIZE], struct err *err)
 	int file = command_option_file(call, "password-file");
 
 	if (file >= 0)
-		return read_line(file, line, err);
+		return read_line(file, NULL, line, err);
 	if (isatty(STDIN_FILENO))
 		return ask_twice(line, err);
 	(void)err_field(err, ERR_INVALID, "password", "no password was given");

@@ -123,11 +123,16 @@ check_limits(const struct domain *domain, struct err *err)
 }
 
 static int
-in_use(struct err *err, const char *field, int64_t least)
+in_use(struct model *model, const char *name, int64_t least, struct err *err)
 {
-	return err_field(err, ERR_LIMIT, field,
-		"%s can not be less than %lld, which is in use", field,
-		(long long)least);
+	const struct field *field = resource_field(&domain_resource, name);
+	const char *text =
+		field->type == FIELD_SIZE
+			? resource_size_text(least, model->arena)
+			: arena_printf(model->arena, "%lld", (long long)least);
+
+	return err_field(err, ERR_LIMIT, name,
+		"%s can not be less than %s, which is in use", name, text);
 }
 
 /* ... and with what is there already. */
@@ -140,11 +145,11 @@ check_use(struct model *model, const struct domain *old,
 	int got;
 
 	if (domain->max_mailboxes < domain->mailboxes)
-		return in_use(err, "max_mailboxes", domain->mailboxes);
+		return in_use(model, "max_mailboxes", domain->mailboxes, err);
 	if (domain->max_aliases < domain->aliases)
-		return in_use(err, "max_aliases", domain->aliases);
+		return in_use(model, "max_aliases", domain->aliases, err);
 	if (domain->quota < domain->quota_used)
-		return in_use(err, "quota", domain->quota_used);
+		return in_use(model, "quota", domain->quota_used, err);
 	if (domain->max_quota >= old->max_quota)
 		return 0;
 	q = db_query(model->core, &DOMAIN_SQL[DOMAIN_QUOTA_BIGGEST]);
@@ -155,8 +160,9 @@ check_use(struct model *model, const struct domain *old,
 	db_finish(&q);
 	if (got != 1)
 		return -1;
-	return domain->max_quota < biggest ? in_use(err, "max_quota", biggest)
-					   : 0;
+	return domain->max_quota < biggest
+		       ? in_use(model, "max_quota", biggest, err)
+		       : 0;
 }
 
 static int

@@ -160,23 +160,23 @@ find_domain(struct model *model, const char *address, struct domain *domain_out,
 }
 
 static int
-check_quota(const struct domain *domain, int64_t old_quota, int64_t quota,
-	struct err *err)
+check_quota(struct model *model, const struct domain *domain, int64_t old_quota,
+	int64_t quota, struct err *err)
 {
 	int64_t left = domain->quota - domain->quota_used + old_quota;
 
 	if (quota > domain->max_quota) {
 		(void)err_field(err, ERR_LIMIT, "quota",
-			"%s allows at most %lld bytes for a mailbox",
-			domain->name, (long long)domain->max_quota);
+			"%s allows at most %s for a mailbox", domain->name,
+			resource_size_text(domain->max_quota, model->arena));
 		return err_remedy(err,
 			"give less with --quota, or raise it: mailherd domain edit %s --max-quota SIZE",
 			domain->name);
 	}
 	if (quota > left) {
 		(void)err_field(err, ERR_LIMIT, "quota",
-			"%s has %lld bytes left of its quota", domain->name,
-			(long long)left);
+			"%s has %s left of its quota", domain->name,
+			resource_size_text(left > 0 ? left : 0, model->arena));
 		return err_remedy(err,
 			"give less with --quota, or raise it: mailherd domain edit %s --quota SIZE",
 			domain->name);
@@ -216,7 +216,7 @@ check_new(struct model *model, const struct mailbox *mailbox,
 	}
 	if (check_hash(mailbox->password, err) != 0)
 		return -1;
-	return check_quota(domain, 0, mailbox->quota, err);
+	return check_quota(model, domain, 0, mailbox->quota, err);
 }
 
 static int
@@ -287,7 +287,8 @@ edit_quota(struct model *model, const struct mailbox *old,
 		return 0;
 	if (domain_load(model, address_domain_part(old->address), &domain,
 		    err) != 0 ||
-		check_quota(&domain, old->quota, edited->quota, err) != 0)
+		check_quota(model, &domain, old->quota, edited->quota, err) !=
+			0)
 		return -1;
 	return domain_count_mailbox(
 		model, domain.id, 0, edited->quota - old->quota, err);

@@ -197,12 +197,11 @@ number_format(
 	return arena_printf(arena, "%lld", (long long)number);
 }
 
-static const char *
-size_format(UNUSED const struct field *field, const void *member,
-	struct arena *arena)
+const char *
+resource_size_text(int64_t bytes, struct arena *arena)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	int64_t whole = *(const int64_t *)member;
+	int64_t whole = bytes;
 	int64_t tenths = 0;
 	size_t unit = 0;
 
@@ -216,6 +215,13 @@ size_format(UNUSED const struct field *field, const void *member,
 			arena, "%lld %s", (long long)whole, units[unit]);
 	return arena_printf(arena, "%lld.%lld %s", (long long)whole,
 		(long long)tenths, units[unit]);
+}
+
+static const char *
+size_format(UNUSED const struct field *field, const void *member,
+	struct arena *arena)
+{
+	return resource_size_text(*(const int64_t *)member, arena);
 }
 
 static const char *

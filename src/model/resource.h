@@ -110,6 +110,8 @@ void resource_write_json(const struct resource *resource, const void *object,
 /* One object with secrets masked, for the audit. */
 void resource_write_audit(const struct resource *resource, const void *object,
 	struct json_writer *w);
+/* "1.5 GiB" */
+const char *resource_size_text(int64_t bytes, struct arena *arena);
 /* As people read it: sizes as "3 GiB", words, dates in UTC. */
 const char *resource_format(
 	const struct field *field, const void *object, struct arena *arena);
