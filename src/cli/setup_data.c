@@ -45,7 +45,7 @@ static const struct directory DIRECTORIES[] = {
 	{ offsetof(struct paths, index), "", 0700, "vmail", "vmail" },
 	{ offsetof(struct paths, engines), "", 0755, "root", "root" },
 	{ offsetof(struct paths, generations), "", 0755, "root", "root" },
-	{ offsetof(struct paths, state), "/tls", 0755, "root", "root" },
+	{ offsetof(struct paths, state), "/tls", 0700, "root", "root" },
 	{ offsetof(struct paths, logs), "", 02750, "mailherd-log", "adm" },
 };
 
