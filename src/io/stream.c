@@ -445,6 +445,13 @@ stream_alive(const struct stream *stream)
 	return stream->fd >= 0 && !stream->doomed;
 }
 
+void
+stream_close(struct stream *stream)
+{
+	if (stream->fd >= 0 && send_output(stream))
+		stream_end(stream);
+}
+
 unsigned
 stream_peer_uid(const struct stream *stream)
 {

@@ -57,6 +57,12 @@ void stream_resume(struct stream *stream);
 void stream_ref(struct stream *stream);
 void stream_unref(struct stream *stream);
 bool stream_alive(const struct stream *stream);
+/*
+ * Ends the connection after what was appended so far: for protocols whose
+ * peers take an end for "ask again later". close() follows, at the latest
+ * when input() has returned.
+ */
+void stream_close(struct stream *stream);
 /* Effective uid of the peer (SO_PEERCRED). */
 unsigned stream_peer_uid(const struct stream *stream);
 

@@ -17,7 +17,7 @@
 #define INPUT_MAX 100
 #define OUTPUT_MAX 4000
 
-/* "later" pauses, "bad" is an error, "flood" answers much; others echo. */
+/* "later" pauses, "close" closes, "bad" is an error, "flood" answers much; others echo. */
 struct world {
 	struct event_base *loop;
 	struct stream_server *server;
@@ -58,6 +58,8 @@ on_input(struct stream *stream, void *state, struct span input)
 		stream_ref(stream);
 		world->later = stream;
 		stream_pause(stream);
+	} else if (span_equal_text(line, "close")) {
+		stream_close(stream);
 	} else if (span_equal_text(line, "flood")) {
 		for (int i = 0; i < 300; i++)
 			strbuf_add_text(out, "0123456789");
@@ -166,6 +168,27 @@ a_pause_holds_later_requests_back(void **state)
 	stream_resume(later);
 	stream_unref(later);
 	assert_string_equal(hear(fd), "now!b!");
+	close(fd);
+}
+
+static void
+a_closed_connection_has_sent_its_answers(void **state)
+{
+	struct world *world = *state;
+	int fd = test_socket_connect(&world->socket, SOCK_STREAM);
+	say(world, fd, "a\nclose\nb\n");
+	assert_string_equal(hear(fd), "a!");
+	assert_string_equal(hear(fd), "EOF");
+	assert_int_equal(world->requests, 2);
+	close(fd);
+	fd = test_socket_connect(&world->socket, SOCK_STREAM);
+	say(world, fd, "later\n");
+	strbuf_add_text(stream_output(world->later), "now!");
+	stream_close(world->later);
+	assert_false(stream_alive(world->later));
+	stream_unref(world->later);
+	assert_string_equal(hear(fd), "now!");
+	assert_string_equal(hear(fd), "EOF");
 	close(fd);
 }
 
@@ -283,6 +306,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(requests_are_answered_in_order),
 		TEST(a_pause_holds_later_requests_back),
+		TEST(a_closed_connection_has_sent_its_answers),
 		TEST(an_answer_may_come_too_late),
 		TEST(the_last_word_is_answered),
 		TEST(bad_and_endless_requests_lose_the_connection),
