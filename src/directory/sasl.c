@@ -54,12 +54,10 @@ struct connection {
 };
 
 static void
-send_fail(struct connection *connection, uint64_t id, const char *reason,
-	bool temporary)
+send_fail(struct connection *connection, uint64_t id, const char *reason)
 {
 	strbuf_printf(stream_output(connection->stream),
-		"FAIL\t%" PRIu64 "\treason=%s%s\n", id, reason,
-		temporary ? "\ttemp" : "");
+		"FAIL\t%" PRIu64 "\treason=%s\n", id, reason);
 }
 
 static void
@@ -77,10 +75,13 @@ reply(const struct judge_verdict *verdict, struct strbuf *output, void *context)
 {
 	struct connection *connection = context;
 
-	if (verdict->outcome != JUDGE_OK) {
+	if (verdict->outcome == JUDGE_TEMP) {
+		stream_close(connection->stream); /* sasl.h says why */
+		return;
+	}
+	if (verdict->outcome == JUDGE_FAIL) {
 		send_fail(connection, connection->judged_id,
-			login_public_reason(verdict),
-			verdict->outcome == JUDGE_TEMP);
+			login_public_reason(verdict));
 		return;
 	}
 	strbuf_printf(output, "OK\t%" PRIu64 "\tuser=", connection->judged_id);
@@ -112,7 +113,7 @@ refuse(struct connection *connection, struct dialogue *dialogue,
 	const char *reason)
 {
 	dialogue->mechanism = NULL;
-	send_fail(connection, dialogue->id, reason, false);
+	send_fail(connection, dialogue->id, reason);
 }
 
 /* authzid NUL authcid NUL password; acting as another user is not offered. */
@@ -299,12 +300,11 @@ handle_auth(struct connection *connection, struct span rest)
 	dialogue = dialogue_take(connection, id);
 	if (dialogue == NULL || mechanism == NULL ||
 		parameters.ip.length >= IP_SIZE ||
-		account_service_parse(parameters.service,
-			dialogue == NULL ? &(enum account_service){ 0 }
-					 : &dialogue->service) < 0) {
+		account_service_parse(parameters.service, &dialogue->service) <
+			0) {
 		send_fail(connection, id,
-			mechanism == NULL ? "unknown-mechanism" : "bad-request",
-			dialogue == NULL);
+			mechanism == NULL ? "unknown-mechanism"
+					  : "bad-request");
 		return 0;
 	}
 	dialogue->mechanism = mechanism;
@@ -329,7 +329,7 @@ handle_cont(struct connection *connection, struct span rest)
 		return -1;
 	dialogue = dialogue_find(connection, id);
 	if (dialogue == NULL)
-		send_fail(connection, id, "no-such-dialogue", false);
+		send_fail(connection, id, "no-such-dialogue");
 	else
 		respond(connection, dialogue,
 			rest.data == NULL ? span_from("") : rest);

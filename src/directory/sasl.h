@@ -5,9 +5,12 @@
  * with smtpd_sasl_type = dovecot. Mechanisms: PLAIN (RFC 4616) and LOGIN;
  * both in clear text, so Postfix offers them under TLS only.
  *
- * Answers carry the canonical address as user=; what could not be judged
- * is FAIL with "temp". Unknown commands are ignored as the protocol asks;
- * a broken line ends the connection.
+ * Answers carry the canonical address as user=. When nobody can judge now,
+ * the connection ends without an answer: Postfix (3.7) does not read the
+ * protocol's "temp" and would tell the client 535, a wrong password; a
+ * lost connection it takes for 454 4.7.0, and it connects again. Unknown
+ * commands are ignored as the protocol asks; a broken line ends the
+ * connection.
  */
 #ifndef DIRECTORY_SASL_H
 #define DIRECTORY_SASL_H

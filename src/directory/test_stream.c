@@ -162,6 +162,14 @@ stream_alive(const struct stream *stream)
 	return stream->alive;
 }
 
+/* What comes afterwards is not parsed; close() follows with the hang-up. */
+void
+stream_close(struct stream *stream)
+{
+	stream->dropped = true;
+	stream->paused = false;
+}
+
 unsigned
 stream_peer_uid(const struct stream *stream)
 {
