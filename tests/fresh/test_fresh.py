@@ -82,6 +82,32 @@ def test_up_refuses_a_host_name_without_a_dot(machine):
     assert "no dot" in done.stderr and "remedy" in done.stderr
 
 
+def test_up_refuses_a_taken_port_before_it_changes_anything(machine):
+    before = machine.run("dpkg-query", "-W").stdout
+    taken = machine.run("systemd-run", "--unit=blocker",
+                        "systemd-socket-activate", "-l", "25", "cat")
+    assert taken.returncode == 0, taken.stderr
+    wait_for(lambda: ":0019 " in machine.run(
+        "cat", "/proc/net/tcp", "/proc/net/tcp6").stdout, 10, "listener")
+    done = machine.run("/root/mailherd/up", "--hostname", HOSTNAME,
+                       "--domain", DOMAIN)
+    machine.run("systemctl", "stop", "blocker")
+    assert done.returncode != 0
+    assert "port 25 (smtp)" in done.stderr and "--listen smtp=" in done.stderr
+    assert machine.run("dpkg-query", "-W").stdout == before
+    assert machine.run("ls", "/var/lib/mailherd").returncode != 0
+
+
+def test_up_refuses_too_little_memory_for_the_profile(machine):
+    memory = machine.run("awk", "/^MemTotal:/ { print int($2/1024) }",
+                         "/proc/meminfo")
+    if int(memory.stdout) >= 2700:
+        pytest.skip("this machine has enough memory for every profile")
+    done = machine.run("/root/mailherd/up", "--hostname", HOSTNAME,
+                       "--profile", "full")
+    assert done.returncode != 0 and "memory" in done.stderr
+
+
 def test_up_says_what_to_do_next(installed):
     assert "mailherd mailbox add" in installed
     for word in ("MX", "v=spf1", "v=DKIM1", "v=DMARC1", "_imaps._tcp",
@@ -120,6 +146,18 @@ def test_sendmail_of_the_host(lab, host, machine, installed):
                        "\"$1\" | /usr/sbin/sendmail \"$0\"", ADDRESS, mark)
     assert sent.returncode == 0, sent.stderr
     expect_mail(lab, host, mark)
+
+
+def test_up_again_upgrades_in_place(lab, host, machine, installed):
+    before = messages(lab, host)
+    machine.connect()
+    try:
+        done = machine.run("/root/mailherd/up", timeout=RUN_SECONDS)
+    finally:
+        machine.disconnect()
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert messages(lab, host) == before
+    assert machine.run("mailherd", "status").returncode == 0
 
 
 def test_reboot_brings_everything_back(lab, host, machine, installed):

@@ -14,8 +14,9 @@ class Imap(imaplib.IMAP4):
     """IMAP over TLS (993), or STARTTLS on 143 with implicit_tls=False."""
 
     def __init__(self, host, address, port=993, implicit_tls=True,
-                 timeout=TIMEOUT):
+                 timeout=TIMEOUT, source=None):
         self._lab_host = host
+        self._source = source
         self._implicit_tls = implicit_tls
         super().__init__(address, port, timeout)
         if not implicit_tls:
@@ -24,23 +25,26 @@ class Imap(imaplib.IMAP4):
     def _create_socket(self, timeout):
         connect = (self._lab_host.connect_tls if self._implicit_tls
                    else self._lab_host.connect)
-        return connect(self.host, self.port, timeout)
+        return connect(self.host, self.port, timeout, source=self._source)
 
 
 class Pop3(poplib.POP3):
     """POP3 over TLS (995)."""
 
-    def __init__(self, host, address, port=995, timeout=TIMEOUT):
+    def __init__(self, host, address, port=995, timeout=TIMEOUT,
+                 source=None):
         self._lab_host = host
+        self._source = source
         super().__init__(address, port, timeout)
 
     def _create_socket(self, timeout):
-        return self._lab_host.connect_tls(self.host, self.port, timeout)
+        return self._lab_host.connect_tls(self.host, self.port, timeout,
+                                          source=self._source)
 
 
-def imap_login(host, address, user, password=PASSWORD):
+def imap_login(host, address, user, password=PASSWORD, source=None):
     """A session that is logged in; raises imaplib.IMAP4.error when not."""
-    session = Imap(host, address)
+    session = Imap(host, address, source=source)
     try:
         session.login(user, '"%s"' % password if "\\" in password
                       else password)
@@ -50,10 +54,10 @@ def imap_login(host, address, user, password=PASSWORD):
     return session
 
 
-def imap_may_login(host, address, user, password=PASSWORD):
+def imap_may_login(host, address, user, password=PASSWORD, source=None):
     """Whether IMAP lets the user in; other failures are raised."""
     try:
-        imap_login(host, address, user, password).logout()
+        imap_login(host, address, user, password, source).logout()
         return True
     except imaplib.IMAP4.error as error:
         if "AUTHENTICATIONFAILED" in str(error):
@@ -61,8 +65,8 @@ def imap_may_login(host, address, user, password=PASSWORD):
         raise
 
 
-def pop3_may_login(host, address, user, password=PASSWORD):
-    session = Pop3(host, address)
+def pop3_may_login(host, address, user, password=PASSWORD, source=None):
+    session = Pop3(host, address, source=source)
     try:
         session.user(user)
         session.pass_(password)

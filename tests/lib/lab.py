@@ -4,7 +4,7 @@
     dns     192.0.2.53     NSD: signed root and zones
     mx      192.0.2.25     the suite: example.org, example.com
     other   198.51.100.25  plain Postfix: example.net
-    client  198.51.100.77  a person's machine
+    client  198.51.100.77  a person's machine; spare addresses .100 to .199
 """
 
 import time
@@ -18,6 +18,8 @@ DNS_IPV4 = "192.0.2.53"
 DOMAIN = "example.org"
 SECOND_DOMAIN = "example.com"
 PEER_DOMAIN = "example.net"
+# A wrong password makes its address wait longer each time.
+CLIENT_SPARE = ["198.51.100.%d" % n for n in range(100, 200)]
 
 
 class Lab:
@@ -37,6 +39,7 @@ class Lab:
                           DNS_IPV4)
         self.other = add("other", "198.51.100.25", "2001:db8:0:2::25",
                          DNS_IPV4)
+        self.client.add_addresses(CLIENT_SPARE)
         self.mx = add("mx", "192.0.2.25", "2001:db8:0:1::25")
         self.dns = Dns(add("dns", DNS_IPV4, "2001:db8:0:1::53"))
         self.dns.add_host("mail.example.org.", self.mx.ipv4, self.mx.ipv6)
@@ -45,7 +48,9 @@ class Lab:
         self.dns.add_host("client.example.com.", self.client.ipv4,
                           self.client.ipv6)
         self.dns.add("example.net.", "MX", "10 mx.example.net.")
-        self.dns.add("example.net.", "TXT", '"v=spf1 mx -all"')
+        self.dns.add("example.net.", "TXT", 
+                     '"v=spf1 mx ip4:198.51.100.0/24 ip6:2001:db8::/32 '
+                     '-all"')
         for domain in (DOMAIN, SECOND_DOMAIN, "alias." + DOMAIN):
             self.dns.add(domain + ".", "MX", "10 mail.example.org.")
         self.dns.publish()

@@ -102,8 +102,17 @@ class Host:
                 (address, port), timeout,
                 source_address=(source, 0) if source else None)
 
-    def connect_tls(self, address, port, timeout=10, context=None):
-        raw = self.connect(address, port, timeout)
+    def add_addresses(self, addresses):
+        """More IPv4 addresses, for connections with source=."""
+        lines = "".join("address add %s/32 dev eth0\n" % a
+                        for a in addresses)
+        subprocess.run(["ip", "-n", self.namespace, "-batch", "-"],
+                       input=lines, text=True, check=True,
+                       capture_output=True)
+
+    def connect_tls(self, address, port, timeout=10, context=None,
+                    source=None):
+        raw = self.connect(address, port, timeout, source)
         return (context or unchecked_tls()).wrap_socket(raw)
 
     def pids(self):

@@ -172,7 +172,7 @@ class Suite:
         return address
 
     def set_password(self, address, password):
-        self.mailherd("mailbox", "passwd", address, "--password-stdin",
+        self.mailherd("mailbox", "passwd", address, "--password-file", "-",
                       input=password + "\n")
 
     def edit_mailbox(self, address, **fields):

@@ -82,8 +82,8 @@ def test_mbsync_both_ways(lab, suite, letter, certificate, kind):
     # The other way: a message and a folder made on the client.
     upward = make_mark()
     for part in ("cur", "new", "tmp"):
-        os.makedirs("%s/Archive/%s" % (directory, part))
-    with open(directory + "/Archive/cur/1.a:2,S", "wb") as out:
+        os.makedirs("%s/Letters/%s" % (directory, part))
+    with open(directory + "/Letters/cur/1.a:2,S", "wb") as out:
         out.write(make_message(upward).replace(b"\r\n", b"\n"))
     lab.client.run(["mbsync", "-c", conf, "-a"])
     assert len(suite.find_mail(address, upward)) == 1
