@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Everything works on descriptors that were opened without following a
- * link at the last step, so that a name that changes under us does no
- * harm.
+ * Root works here in directories that belong to users of engines, who may
+ * change any name in them at any time. So a path is walked name by name, on
+ * descriptors; a link is followed only where nobody but root (or we) can
+ * have put it, and never at the last step.
  */
 #include "base/fs.h"
 
@@ -140,6 +141,96 @@ write_new_file(int directory, const char *name, const struct new_file *file)
 	return failed ? -1 : 0;
 }
 
+/* True when only root, or we, can put a link into the directory. */
+static bool
+is_trustworthy(int directory)
+{
+	struct stat status;
+	return fstat(directory, &status) == 0 &&
+	       (status.st_uid == 0 || status.st_uid == geteuid()) &&
+	       (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* mkdir for everybody to enter, whatever the umask says. */
+static int
+make_one(int directory, const char *name)
+{
+	if (mkdirat(directory, name, 0755) < 0)
+		return errno == EEXIST ? 0 : -1;
+	int fd = openat(directory, name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int result = fchmod(fd, 0755);
+	close(fd);
+	return result;
+}
+
+/* From one directory into the next; closes the first. errno tells why not. */
+static int
+step_into(int directory, const char *name, bool create)
+{
+	int links = is_trustworthy(directory) ? 0 : O_NOFOLLOW;
+	int next = -1;
+	if (!create || make_one(directory, name) == 0)
+		next = openat(directory, name,
+			O_PATH | O_DIRECTORY | O_CLOEXEC | links);
+	int errno_value = errno;
+	close(directory);
+	errno = errno_value;
+	return next;
+}
+
+/* An O_PATH descriptor of a directory, or -1 and errno. */
+static int
+walk(const char *path, bool create)
+{
+	int directory = open(
+		*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	while (directory >= 0) {
+		char name[NAME_MAX + 1];
+		size_t length;
+		path += strspn(path, "/");
+		length = strcspn(path, "/");
+		if (length == 0)
+			break;
+		if (length >= sizeof(name)) {
+			close(directory);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(name, path, length);
+		name[length] = '\0';
+		directory = step_into(directory, name, create);
+		path += length;
+	}
+	return directory;
+}
+
+/* The directory above the last name of path, which is borrowed. */
+static int
+open_parent(
+	const char *path, bool create, const char **name_out, struct err *err)
+{
+	char parent[PATH_MAX];
+	if (split_path(path, parent, name_out, err) < 0)
+		return -1;
+	int directory = walk(parent, create);
+	return directory < 0 ? set_open_error(err, errno, parent) : directory;
+}
+
+/* An O_PATH descriptor of a directory can not be synced. */
+static int
+sync_directory(int directory)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	int result = fsync(fd);
+	close(fd);
+	return result;
+}
+
 static int
 replace_file(int directory, const char *name, const struct new_file *file)
 {
@@ -152,7 +243,7 @@ replace_file(int directory, const char *name, const struct new_file *file)
 	}
 	if (write_new_file(directory, fresh, file) == 0 &&
 		renameat(directory, fresh, directory, name) == 0)
-		return fsync(directory);
+		return sync_directory(directory);
 	int errno_value = errno;
 	(void)unlinkat(directory, fresh, 0); /* the first failure counts */
 	errno = errno_value;
@@ -163,13 +254,10 @@ int
 fs_write_atomic(const char *path, const void *data, size_t length, mode_t mode,
 	uid_t uid, gid_t gid, struct err *err)
 {
-	char parent[PATH_MAX];
 	const char *name;
-	if (split_path(path, parent, &name, err) < 0)
-		return -1;
-	int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = open_parent(path, false, &name, err);
 	if (directory < 0)
-		return set_open_error(err, errno, parent);
+		return -1;
 	struct new_file file = { data, length, mode, uid, gid };
 	int result = replace_file(directory, name, &file);
 	int errno_value = errno;
@@ -177,43 +265,43 @@ fs_write_atomic(const char *path, const void *data, size_t length, mode_t mode,
 	return result < 0 ? err_errno(err, errno_value, "writing %s", path) : 0;
 }
 
-/* Creates what is missing above the last name, for everybody to enter. */
+/* Nothing is touched that is as it should be: it may be in use. */
 static int
-make_parents(const char *path, struct err *err)
+settle_directory(int fd, mode_t mode, uid_t uid, gid_t gid)
 {
-	char part[PATH_MAX];
-	size_t length = strlen(path);
-	if (length >= sizeof(part))
-		return err_set(err, ERR_INVALID, "a path is too long");
-	for (size_t i = 1; i < length; i++) {
-		if (path[i] != '/')
-			continue;
-		snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (mkdir(part, 0755) == 0) {
-			/* The umask had a say in mkdir. */
-			if (chmod(part, 0755) < 0)
-				return err_errno(
-					err, errno, "mode of %s", part);
-		} else if (errno != EEXIST) {
-			return err_errno(err, errno, "creating %s", part);
-		}
-	}
-	return 0;
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -1;
+	if ((uid == (uid_t)-1 || status.st_uid == uid) &&
+		(gid == (gid_t)-1 || status.st_gid == gid) &&
+		(status.st_mode & 07777) == mode)
+		return 0;
+	return set_owner_and_mode(fd, mode, uid, gid);
 }
 
 int
 fs_make_directory(
 	const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
 {
-	if (make_parents(path, err) < 0)
+	const char *name;
+	int parent = open_parent(path, true, &name, err);
+	if (parent < 0)
 		return -1;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_errno(err, errno, "creating %s", path);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(err, errno, "opening directory %s", path);
-	int result = set_owner_and_mode(fd, mode, uid, gid);
+	int made = mkdirat(parent, name, 0700);
 	int errno_value = errno;
+	int fd = openat(
+		parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int open_errno = errno;
+	close(parent);
+	if (made < 0 && errno_value != EEXIST) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(err, errno_value, "creating %s", path);
+	}
+	if (fd < 0)
+		return err_errno(err, open_errno, "opening directory %s", path);
+	int result = settle_directory(fd, mode, uid, gid);
+	errno_value = errno;
 	close(fd);
 	return result < 0 ? err_errno(err, errno_value,
 				    "setting owner and mode of %s", path)

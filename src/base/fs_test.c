@@ -128,6 +128,56 @@ a_link_is_no_directory(void **state)
 		-1);
 }
 
+/*
+ * A link above the last name: followed where only we can have put it,
+ * refused in a directory that belongs (or is open) to somebody else.
+ */
+static void
+a_stranger_s_link_is_not_followed(void **state)
+{
+	struct place *place = *state;
+	struct err err = { 0 };
+	char target[80];
+	uid_t none = (uid_t)-1;
+	gid_t nobody = (gid_t)-1;
+	snprintf(target, sizeof(target), "%s/target", place->root);
+	assert_int_equal(mkdir(target, 0700), 0);
+	assert_int_equal(mkdir(below(place, "d"), 0755), 0);
+	assert_int_equal(symlink(target, below(place, "d/link")), 0);
+
+	assert_int_equal(fs_make_directory(below(place, "d/link/ours"), 0700,
+				 none, nobody, &err),
+		0);
+	assert_int_equal(fs_write_atomic(below(place, "d/link/f"), "x", 1, 0600,
+				 none, nobody, &err),
+		0);
+	assert_true(fs_exists(below(place, "target/ours")));
+	assert_true(fs_exists(below(place, "target/f")));
+
+	assert_int_equal(chmod(below(place, "d"), 0777), 0);
+	assert_int_equal(fs_make_directory(below(place, "d/link/theirs"), 0700,
+				 none, nobody, &err),
+		-1);
+	assert_int_equal(fs_make_directory(below(place, "d/link/x/theirs"),
+				 0700, none, nobody, &err),
+		-1);
+	assert_int_equal(fs_write_atomic(below(place, "d/link/g"), "x", 1, 0600,
+				 none, nobody, &err),
+		-1);
+	assert_false(fs_exists(below(place, "target/theirs")));
+	assert_false(fs_exists(below(place, "target/x")));
+	assert_false(fs_exists(below(place, "target/g")));
+
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chmod(below(place, "d"), 0755), 0);
+	assert_int_equal(chown(below(place, "d"), 65534, 65534), 0);
+	assert_int_equal(fs_write_atomic(below(place, "d/link/g"), "x", 1, 0600,
+				 none, nobody, &err),
+		-1);
+	assert_false(fs_exists(below(place, "target/g")));
+}
+
 static void
 removes_trees_but_follows_no_link(void **state)
 {
@@ -183,6 +233,9 @@ main(void)
 			make_place, remove_place),
 		cmocka_unit_test_setup_teardown(
 			a_link_is_no_directory, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(
+			a_stranger_s_link_is_not_followed, make_place,
+			remove_place),
 		cmocka_unit_test_setup_teardown(
 			removes_trees_but_follows_no_link, make_place,
 			remove_place),
