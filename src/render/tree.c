@@ -99,9 +99,9 @@ read_override(
 	if (fs_read(path, TREE_FILE_SIZE_MAX, &text, err) == -1) {
 		result = -1;
 	} else {
-		strbuf_add_text(out, "\n# ");
-		strbuf_add_text(out, path);
-		strbuf_add_char(out, '\n');
+		/* A file of its own keeps the administrator's line numbers. */
+		if (out->length > 0)
+			strbuf_printf(out, "\n# %s\n", path);
 		strbuf_add_span(out, strbuf_span(&text));
 		if (text.length > 0 && text.data[text.length - 1] != '\n')
 			strbuf_add_char(out, '\n');
