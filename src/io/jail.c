@@ -370,10 +370,10 @@ family_allowed(enum jail_network network, int family)
 {
 	if (family == AF_UNIX)
 		return true;
+	if (family == AF_INET || family == AF_INET6)
+		return network != JAIL_UNIX_ONLY;
 	/* getaddrinfo(3) asks the kernel for its addresses by netlink. */
-	return network == JAIL_INET &&
-	       (family == AF_INET || family == AF_INET6 ||
-		       family == AF_NETLINK);
+	return network == JAIL_INET && family == AF_NETLINK;
 }
 
 static int
@@ -387,6 +387,26 @@ refuse_families(scmp_filter_ctx filter, enum jail_network network)
 			failed = seccomp_rule_add(filter, refused,
 				SCMP_SYS(socket), 1,
 				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+	}
+	return failed;
+}
+
+/* TCP and its relatives; raw sockets need a capability anyway. */
+static int
+refuse_connections(scmp_filter_ctx filter)
+{
+	static const scmp_datum_t TYPES[] = { SOCK_STREAM, SOCK_RDM,
+		SOCK_SEQPACKET, SOCK_DCCP };
+	static const scmp_datum_t FAMILIES[] = { AF_INET, AF_INET6 };
+	const scmp_datum_t type_mask = 0xf; /* SOCK_TYPE_MASK of the kernel */
+	int failed = 0;
+	for (size_t f = 0; f < ARRAY_LENGTH(FAMILIES); f++) {
+		for (size_t i = 0; !failed && i < ARRAY_LENGTH(TYPES); i++)
+			failed = seccomp_rule_add(filter,
+				SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
+				2, SCMP_A0(SCMP_CMP_EQ, FAMILIES[f]),
+				SCMP_A1(SCMP_CMP_MASKED_EQ, type_mask,
+					TYPES[i]));
 	}
 	return failed;
 }
@@ -407,6 +427,22 @@ refuse_namespaces(scmp_filter_ctx filter)
 	return failed;
 }
 
+/*
+ * Typing into the terminal of whoever started us. The kernel looks at the
+ * lower half of the register, so the upper half must not matter here.
+ */
+static int
+refuse_typing(scmp_filter_ctx filter)
+{
+	static const scmp_datum_t CALLS[] = { TIOCSTI, TIOCLINUX };
+	int failed = 0;
+	for (size_t i = 0; !failed && i < ARRAY_LENGTH(CALLS); i++)
+		failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+			SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, CALLS[i]));
+	return failed;
+}
+
 static int
 fill_filter(scmp_filter_ctx filter, const struct jail *jail)
 {
@@ -424,10 +460,11 @@ fill_filter(scmp_filter_ctx filter, const struct jail *jail)
 	if (!failed && !keeps(jail, CAP_SYS_ADMIN))
 		failed = refuse_namespaces(filter);
 	if (!failed)
-		failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-			SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCSTI));
+		failed = refuse_typing(filter);
 	if (!failed)
 		failed = refuse_families(filter, jail->network);
+	if (!failed && jail->network == JAIL_DATAGRAM)
+		failed = refuse_connections(filter);
 	return failed;
 }
 

@@ -16,6 +16,7 @@
 
 enum jail_network {
 	JAIL_UNIX_ONLY,
+	JAIL_DATAGRAM, /* and UDP, over IPv4 and IPv6 */
 	JAIL_INET
 };
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -133,6 +134,12 @@ try_strict(const struct place *place)
 	EXPECT(REFUSED(syscall(SYS_bpf, 0, NULL, 0), EPERM));
 	EXPECT(REFUSED(syscall(SYS_keyctl, 0, 0, 0, 0, 0), EPERM));
 	EXPECT(REFUSED(syscall(SYS_io_uring_setup, 1, NULL), ENOSYS));
+	/* The kernel looks at 32 bits of an ioctl's number, so must we. */
+	EXPECT(REFUSED(ioctl(0, TIOCSTI, "x"), EPERM));
+	EXPECT(REFUSED(
+		syscall(SYS_ioctl, 0, (1UL << 32) | TIOCSTI, "x"), EPERM));
+	EXPECT(REFUSED(
+		syscall(SYS_ioctl, 0, (1UL << 32) | TIOCLINUX, "x"), EPERM));
 	EXPECT(REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0),
 		EPERM));
 	/* Threads and forks are still there. */
@@ -189,6 +196,38 @@ paths_outside_the_table_are_closed(void **state)
 	if (!*state)
 		skip();
 	assert_int_equal(in_jail(*state, &WITH_PATHS, try_paths), 0);
+}
+
+static const struct jail DATAGRAM = {
+	.user = "nobody",
+	.network = JAIL_DATAGRAM,
+};
+
+static int
+try_datagram(const struct place *place)
+{
+	(void)place;
+	EXPECT(socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+	EXPECT(socket(AF_INET, SOCK_DGRAM, 0) >= 0);
+	EXPECT(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0);
+	EXPECT(REFUSED(socket(AF_INET, SOCK_STREAM, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0),
+		EAFNOSUPPORT));
+	EXPECT(REFUSED(
+		syscall(SYS_socket, AF_INET, (1UL << 32) | SOCK_STREAM, 0),
+		EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_INET, SOCK_SEQPACKET, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_NETLINK, SOCK_RAW, 0), EAFNOSUPPORT));
+	EXPECT(REFUSED(socket(AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT));
+	return 0;
+}
+
+static void
+datagrams_make_no_connection(void **state)
+{
+	if (!*state)
+		skip();
+	assert_int_equal(in_jail(*state, &DATAGRAM, try_datagram), 0);
 }
 
 static const int BIND_ONLY[] = { CAP_NET_BIND_SERVICE, -1 };
@@ -270,6 +309,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_strict_jail_leaves_little),
 		TEST(paths_outside_the_table_are_closed),
+		TEST(datagrams_make_no_connection),
 		TEST(a_capability_survives_the_change_of_user),
 		TEST(the_parent_death_signal_is_kept),
 		TEST(an_unknown_user_fails_closed),

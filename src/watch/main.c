@@ -20,7 +20,7 @@ static const struct service SERVICE = {
 	.summary = "checks the resolver and reports its health to the agent",
 	.jail = {
 		.user = "mailherd-watch",
-		.network = JAIL_INET,
+		.network = JAIL_DATAGRAM,
 		.paths = PATHS,
 	},
 	.pre_jail = program_prepare,
