@@ -20,6 +20,7 @@
 #define IPC_QUEUE_MAX 64
 #define IPC_SENDERS_MAX 8
 #define IPC_REQ_MAX 64
+#define IPC_ACCEPT_PAUSE_MS 100
 
 struct ipc_waiting {
 	struct ipc_waiting *next;
@@ -60,8 +61,9 @@ struct ipc_server {
 	const struct ipc_verb *verbs;
 	struct ipc_senders *senders; /* one per verb */
 	void *context;
-	struct event *accept_event;
-	struct ipc_connection *first;
+	struct event *accept_event, *accept_pause_event;
+	struct ipc_connection *first; /* the youngest */
+	unsigned count;
 	char packet[IPC_PACKET_MAX + 1];
 };
 
@@ -75,6 +77,7 @@ connection_end(struct ipc_connection *connection)
 		server->first = connection->next;
 	if (connection->next)
 		connection->next->previous = connection->previous;
+	server->count--;
 	if (connection->call)
 		connection->call->connection = NULL;
 	struct ipc_waiting *next;
@@ -276,6 +279,7 @@ connection_begin(struct ipc_server *server, int fd)
 	if (connection->next)
 		connection->next->previous = connection;
 	server->first = connection;
+	server->count++;
 	connection->read_event = event_new(server->loop, fd,
 		EV_READ | EV_PERSIST, on_readable, connection);
 	connection->write_event =
@@ -284,14 +288,54 @@ connection_begin(struct ipc_server *server, int fd)
 	event_add(connection->read_event, NULL);
 }
 
+/* Ends the oldest connection that asks nothing; false when all do. */
+static bool
+make_room(struct ipc_server *server)
+{
+	struct ipc_connection *oldest = NULL;
+	for (struct ipc_connection *c = server->first; c; c = c->next) {
+		if (!c->call && !c->waiting)
+			oldest = c;
+	}
+	if (oldest)
+		drop(oldest, "", "too many connections, and it is idle");
+	return oldest != NULL;
+}
+
+static void
+pause_accepting(struct ipc_server *server, const char *reason)
+{
+	struct timeval wait = { .tv_usec = IPC_ACCEPT_PAUSE_MS * 1000 };
+	log_warn("requests have to wait", LOG_TEXT("reason", reason));
+	event_del(server->accept_event);
+	event_add(server->accept_pause_event, &wait);
+}
+
+static void
+on_accept_pause_over(evutil_socket_t fd, short what, void *context)
+{
+	struct ipc_server *server = context;
+	(void)fd;
+	(void)what;
+	event_add(server->accept_event, NULL);
+}
+
 static void
 on_connection(evutil_socket_t listen_fd, short what, void *context)
 {
 	struct ipc_server *server = context;
 	(void)what;
+	if (server->count >= IPC_CONNECTIONS_MAX && !make_room(server)) {
+		pause_accepting(server, "too many requests are being handled");
+		return;
+	}
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		connection_begin(server, fd);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		 errno == ENOBUFS)
+		/* The queue would wake us again at once. */
+		pause_accepting(server, strerrorname_np(errno));
 }
 
 static void
@@ -328,7 +372,9 @@ ipc_server_new(struct event_base *loop, int listen_fd,
 	evutil_make_socket_nonblocking(listen_fd);
 	server->accept_event = event_new(
 		loop, listen_fd, EV_READ | EV_PERSIST, on_connection, server);
-	BUG_ON(!server->accept_event);
+	server->accept_pause_event =
+		event_new(loop, -1, 0, on_accept_pause_over, server);
+	BUG_ON(!server->accept_event || !server->accept_pause_event);
 	event_add(server->accept_event, NULL);
 	return server;
 }
@@ -341,6 +387,7 @@ ipc_server_free(struct ipc_server **server)
 	while ((*server)->first)
 		connection_end((*server)->first);
 	event_free((*server)->accept_event);
+	event_free((*server)->accept_pause_event);
 	close((*server)->listen_fd);
 	x_free(&(*server)->senders);
 	x_free(server);

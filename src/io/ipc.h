@@ -20,6 +20,8 @@
 #include "base/json_write.h"
 
 #define IPC_PACKET_MAX (64 * 1024)
+/* Of one server; beyond, the oldest that asks nothing is closed. */
+#define IPC_CONNECTIONS_MAX 64
 
 enum ipc_type {
 	IPC_TEXT,

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -378,6 +380,68 @@ only_listed_users_may_send(void **state)
 		status_of_client(world, "echo", 4242), 100 + ERR_UNAVAILABLE);
 }
 
+/* The oldest ones that say nothing make room for the next. */
+static void
+idle_connections_do_not_lock_others_out(void **state)
+{
+	struct world *world = *state;
+	int fds[3 * IPC_CONNECTIONS_MAX];
+	char byte;
+	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
+		fds[i] = test_socket_connect(&world->socket, SOCK_SEQPACKET);
+		turn(world);
+	}
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(
+		recv(fds[ARRAY_LENGTH(fds) - 1], &byte, 1, MSG_DONTWAIT), -1);
+	ask(world, json_pack("{ssss}", "verb", "echo", "text", "hello"),
+		DEADLINE_MS);
+	assert_string_equal(world->text, "hello");
+	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+		close(fds[i]);
+	turn(world);
+}
+
+/* Rounds of the loop in a tenth of a second. */
+static int
+rounds(struct world *world)
+{
+	int64_t until = clock_monotonic_ms() + 100;
+	struct timeval wait = { .tv_usec = 100 * 1000 };
+	int count = 0;
+	event_base_loopexit(world->loop, &wait);
+	while (clock_monotonic_ms() < until && count < 1000) {
+		event_base_loop(world->loop, EVLOOP_ONCE);
+		count++;
+	}
+	return count;
+}
+
+static void
+no_descriptors_left_is_waited_for(void **state)
+{
+	struct world *world = *state;
+	int fd = test_socket_connect(&world->socket, SOCK_SEQPACKET);
+	int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit before, none;
+	close(spare);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)spare;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int count = rounds(world);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(count < 20);
+	assert_non_null(strstr(world->log_line, "have to wait"));
+	int64_t until = clock_monotonic_ms() + DEADLINE_MS;
+	const char *echo = "{\"verb\":\"echo\",\"text\":\"x\"}";
+	send(fd, echo, strlen(echo), MSG_NOSIGNAL);
+	while (!world->handled && clock_monotonic_ms() < until)
+		event_base_loop(world->loop, EVLOOP_ONCE);
+	assert_int_equal(world->handled, 1);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -392,6 +456,8 @@ main(void)
 		TEST(a_second_request_must_wait_for_the_reply),
 		TEST(the_blocking_client_sees_progress),
 		TEST(only_listed_users_may_send),
+		TEST(idle_connections_do_not_lock_others_out),
+		TEST(no_descriptors_left_is_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
