@@ -29,6 +29,7 @@
 
 #define CHILD_GROUPS_MAX 64
 #define CHILD_READ_CHUNK 8192
+#define CHILD_LAST_READS 128 /* more than a pipe holds */
 #define CHILD_SIGNAL_STATUS 128
 
 static const char CHILD_PATH[] =
@@ -343,16 +344,22 @@ on_input_room(evutil_socket_t fd, short what, void *context)
 	close_fd(&child->input_fd);
 }
 
-/* What the program wrote before it ended; grandchildren are not awaited. */
+/*
+ * What the program wrote before it ended. Grandchildren are not awaited,
+ * and may write faster than we read: then this is enough.
+ */
 static void
 read_last_output(struct child *child)
 {
 	char chunk[CHILD_READ_CHUNK];
 	if (child->output_fd < 0)
 		return;
-	ssize_t got;
-	while ((got = read(child->output_fd, chunk, sizeof(chunk))) > 0)
+	for (int i = 0; i < CHILD_LAST_READS; i++) {
+		ssize_t got = read(child->output_fd, chunk, sizeof(chunk));
+		if (got <= 0)
+			return;
 		keep_output(child, chunk, (size_t)got);
+	}
 }
 
 static void
@@ -379,6 +386,7 @@ on_deadline(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	child->result.timed_out = true;
 	kill(-child->pid, SIGKILL);
+	kill(child->pid, SIGKILL); /* it may have left its group */
 }
 
 static void

@@ -142,6 +142,28 @@ changes_user_and_environment(void **state)
 	strbuf_deinit(&output);
 }
 
+/* "yes" writes on for ever; it ends when nobody reads any more. */
+static void
+a_loud_grandchild_does_not_hold_us(void **state)
+{
+	(void)state;
+	const char *const argv[] = { "/bin/sh", "-c",
+		"yes & yes & yes & yes & sleep 0.1", NULL };
+	struct child_spec spec = {
+		.argv = argv, .output_max = 100, .deadline_ms = 10000
+	};
+	struct child_result result;
+	struct err err = { 0 };
+	struct strbuf output;
+	strbuf_init(&output, 100);
+	alarm(20);
+	assert_int_equal(child_run(&spec, &output, &result, &err), 0);
+	alarm(0);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(output.length, 100);
+	strbuf_deinit(&output);
+}
+
 int
 main(void)
 {
@@ -149,6 +171,7 @@ main(void)
 		cmocka_unit_test(runs_programs),
 		cmocka_unit_test(much_input_and_output_do_not_block),
 		cmocka_unit_test(the_deadline_kills_the_group),
+		cmocka_unit_test(a_loud_grandchild_does_not_hold_us),
 		cmocka_unit_test(what_cannot_start_says_why),
 		cmocka_unit_test(changes_user_and_environment),
 	};
