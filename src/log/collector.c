@@ -27,9 +27,9 @@
 
 #define SOURCES_MAX 64
 #define NAME_SIZE 33
-#define READ_SIZE (64 * 1024)
-/* Each byte can become an escape of four, and each piece gets a stamp. */
-#define OUTPUT_MAX (1024 * 1024)
+#define READ_SIZE (16 * 1024)
+/* Each byte can be a line, which gets a stamp, or an escape of four. */
+#define OUTPUT_MAX (2 * READ_SIZE * STAMP_SIZE)
 /* Asked of the kernel, which may give less: bursts wait here. */
 #define PIPE_SIZE (256 * 1024)
 #define WATCHED                                                                \
@@ -101,6 +101,7 @@ take_bytes(struct source *source, struct span bytes)
 	line_feed(&source->reader, bytes, add_line, collector);
 	if (collector->output.length == 0)
 		return;
+	BUG_ON(strbuf_overflowed(&collector->output));
 	answer = logfile_write(
 		source->file, strbuf_span(&collector->output), now, &err);
 	note_dropping(source, answer == LOGFILE_DROPPED, &err);

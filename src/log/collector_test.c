@@ -257,6 +257,48 @@ test_status(void **state)
 	expect_lines(fixture, "imap", "");
 }
 
+static int64_t
+lines_of(const struct fixture *fixture, const char *service)
+{
+	struct json_writer writer;
+	struct strbuf out;
+	char want[64];
+	char *found;
+	int64_t lines = -1;
+
+	strbuf_init(&out, 4096);
+	json_writer_init(&writer, &out);
+	json_object_open(&writer, NULL);
+	collector_status(fixture->collector, &writer);
+	json_object_close(&writer);
+	snprintf(want, sizeof(want), "\"%s\",\"lines\":", service);
+	found = strstr(out.data, want);
+	if (found)
+		lines = strtoll(found + strlen(want), NULL, 10);
+	strbuf_deinit(&out);
+	return lines;
+}
+
+/* Each byte becomes a line, and each line gets a stamp. */
+static void
+test_nothing_but_newlines(void **state)
+{
+	struct fixture *fixture = *state;
+	static char newlines[60000];
+	int fd;
+
+	memset(newlines, '\n', sizeof(newlines));
+	make_fifo(fixture, "imap");
+	start(fixture);
+	fd = open_writer(fixture, "imap");
+	assert_int_equal(
+		write(fd, newlines, sizeof(newlines)), sizeof(newlines));
+	for (int i = 0; i < 10; i++)
+		turn(fixture);
+	assert_int_equal(lines_of(fixture, "imap"), sizeof(newlines));
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -270,6 +312,8 @@ main(void)
 			test_restart_loses_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_status, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_nothing_but_newlines, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
