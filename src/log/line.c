@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const struct {
 	const char *before;
 	const char *after;
@@ -107,10 +109,37 @@ line_finish(struct line_reader *reader, line_fn *fn, void *context)
 		end_line(reader, fn, context);
 }
 
-static bool
-is_control(unsigned char byte)
+/*
+ * Bytes of the character at the start of text that may be shown as they
+ * are; 0 for what a terminal could take for a command: the control
+ * characters of ASCII, those of U+0080 to U+009F, and bytes that are no
+ * UTF-8, which some terminals take for the latter.
+ */
+static size_t
+plain_length(struct span text)
 {
-	return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+	unsigned char first = (unsigned char)text.data[0];
+	size_t length;
+
+	if (first < 0x80)
+		return (first >= 0x20 || first == '\t') && first != 0x7f;
+	length = utf8_length(text.data, text.length);
+	if (length == 2 && first == 0xc2 && (unsigned char)text.data[1] < 0xa0)
+		return 0;
+	return length;
+}
+
+static size_t
+plain_prefix(struct span text)
+{
+	size_t plain = 0;
+	size_t length;
+
+	while (plain < text.length &&
+		(length = plain_length((struct span){
+			 text.data + plain, text.length - plain })) > 0)
+		plain += length;
+	return plain;
 }
 
 void
@@ -120,11 +149,8 @@ line_write(const struct line *line, struct strbuf *out)
 
 	strbuf_add_text(out, MARKS[line->kind].before);
 	while (rest.length > 0) {
-		size_t plain = 0;
+		size_t plain = plain_prefix(rest);
 
-		while (plain < rest.length &&
-			!is_control((unsigned char)rest.data[plain]))
-			plain++;
 		strbuf_add(out, rest.data, plain);
 		if (plain < rest.length) {
 			strbuf_printf(out, "\\x%02x",

@@ -40,6 +40,22 @@ static const struct {
 	{ "escape sequence", "\033[2Jx\n", "\\x1b[2Jx|", "\\x1b[2Jx|" },
 	{ "delete", "\177\n", "\\x7f|", "\\x7f|" },
 	{ "inner carriage return", "a\rb\n", "a\\x0db|", "a\\x0db|" },
+	{ "control sequence of 8 bits",
+		"\x9b"
+		"2Jx\n",
+		"\\x9b2Jx|", "\\x9b2Jx|" },
+	{ "the same in utf-8",
+		"\xc2\x9b"
+		"2Jx\n",
+		"\\xc2\\x9b2Jx|", "\\xc2\\x9b2Jx|" },
+	{ "half a character", "a\xc3\n", "a\\xc3|", "a\\xc3|" },
+	{ "no-break space stays",
+		"a\xc2\xa0"
+		"b\n",
+		"a\xc2\xa0"
+		"b|",
+		"a\xc2\xa0"
+		"b|" },
 	{ "utf-8 stays", "gr\xc3\xbc\xc3\x9f\n", "gr\xc3\xbc\xc3\x9f|",
 		"gr\xc3\xbc\xc3\x9f|" },
 };
