@@ -110,6 +110,9 @@ expand_target(struct expansion *e, const char *target, struct step step,
 {
 	struct resolved resolved;
 
+	if (e->steps++ == LOOKUP_STEPS_MAX)
+		return err_set(err, ERR_LIMIT, "alias needs more than %d steps",
+			LOOKUP_STEPS_MAX);
 	if (strcmp(target, LOOKUP_TARGET_NULL) == 0) {
 		e->null_seen = true;
 		return 0;
@@ -171,6 +174,7 @@ expansion_begin(struct lookup *lookup, bool for_sender)
 	e->live_count = 0;
 	e->null_seen = false;
 	e->alias_count = 0;
+	e->steps = 0;
 	return e;
 }
 

@@ -25,6 +25,7 @@ struct expansion {
 	int64_t aliases[LOOKUP_TARGETS_MAX]; /* ids entered */
 	bool alias_open[LOOKUP_TARGETS_MAX];
 	size_t alias_count;
+	int steps; /* targets that were looked at, repeated ones too */
 };
 
 /* The lookup's own, emptied; the addresses live in the lookup's arena. */

@@ -10,8 +10,8 @@
  *	4. the catch-all of the domain, then of an alias domain's target
  *
  * Aliases are followed to the final recipients, each named once. A loop,
- * more than LOOKUP_TARGETS_MAX recipients, too deep a chain or trouble with
- * the database is LOOKUP_TEMP with the cause in err: mail waits, it never
+ * more than LOOKUP_TARGETS_MAX recipients, too deep a chain, too many steps
+ * or trouble with the database is LOOKUP_TEMP with the cause in err: mail waits, it never
  * bounces. What is switched off (domain, alias, mailbox of state 0) is not
  * found and does not fall to the catch-all: off means off.
  *
@@ -30,6 +30,8 @@
 
 #define LOOKUP_TARGETS_MAX 1000
 #define LOOKUP_DEPTH_MAX 100
+/* Everybody waits while one alias is followed: some 50 ms. */
+#define LOOKUP_STEPS_MAX 10000
 /* Where the "null" target goes; the transport map discards it. */
 #define LOOKUP_NULL_ADDRESS "null@localhost"
 

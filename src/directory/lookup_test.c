@@ -229,6 +229,34 @@ test_more_than_thousand_targets(void **state)
 	assert_non_null(strstr(fixture->err.text, "1000"));
 }
 
+/* 300 lists of the same 300 people under one name: 90,000 steps. */
+static void
+test_too_much_work(void **state)
+{
+	struct fixture *fixture = *state;
+
+	test_core_run(&fixture->core,
+		"CREATE TEMP TABLE n AS WITH RECURSIVE c (i) AS (VALUES (1)"
+		" UNION ALL SELECT i + 1 FROM c WHERE i < 300) SELECT i FROM c;"
+		"INSERT INTO alias (id, address, domain_id, active,"
+		" sender_allowed, internal, created, modified)"
+		" SELECT 2000, 'all@example.org', 1, 1, 1, 0, 0, 0;"
+		"INSERT INTO alias (id, address, domain_id, active,"
+		" sender_allowed, internal, created, modified)"
+		" SELECT 2000 + i, 's' || i || '@example.org', 1, 1, 1, 0, 0, 0"
+		" FROM n;"
+		"INSERT INTO alias_target SELECT 2000, i,"
+		" 's' || i || '@example.org' FROM n;"
+		"INSERT INTO alias_target SELECT 2000 + a.i, b.i,"
+		" 'r' || b.i || '@elsewhere.example' FROM n a, n b;"
+		"DROP TABLE n;");
+	assert_int_equal(ask(fixture, "aliases", span_from("s7@example.org")),
+		LOOKUP_FOUND);
+	assert_int_equal(ask(fixture, "aliases", span_from("all@example.org")),
+		LOOKUP_TEMP);
+	assert_non_null(strstr(fixture->err.text, "steps"));
+}
+
 /* a1 -> a2 -> ... -> anna */
 static void
 make_chain(struct test_core *core, int length)
@@ -435,6 +463,7 @@ main(void)
 		CASE(test_rules),
 		CASE(test_thousand_targets),
 		CASE(test_more_than_thousand_targets),
+		CASE(test_too_much_work),
 		CASE(test_deepest_chain),
 		CASE(test_too_deep_chain),
 		CASE(test_hostile_keys),
