@@ -54,6 +54,30 @@ def supervisors(suite, service):
     return found
 
 
+def strays(suite):
+    """Processes of the instance that the supervision tree lost."""
+    pids = suite.host.pids()
+    scans = [pid for pid in pids
+             if command_line(pid)[:1] and
+             command_line(pid)[0].endswith("s6-svscan")]
+    assert len(scans) == 1, scans
+    return [pid for pid in pids if command_line(pid)
+            and not descends_from(pid, scans[0])]
+
+
+# What a person notices of a service: these ports greet again.
+GREETING_PORTS = {"postfix": (25, 587), "dovecot": (143, 110, 4190)}
+
+
+def greets(suite, service):
+    """Whether the ports of a service send their first bytes."""
+    for port in GREETING_PORTS.get(service, ()):
+        with suite.host.connect("127.0.0.1", port, 5) as connection:
+            if not connection.recv(16):
+                return False
+    return True
+
+
 class Crash:
     """One kill: what, when, and how long until it was back."""
 
@@ -85,10 +109,13 @@ class Crash:
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: self._back(service, supervisor), deadline,
                  self.name + " back", every=0.01)
+        wait_for(lambda: greets(self.suite, self.service), deadline,
+                 self.name + " greets", every=0.01)
         self.seconds = time.monotonic() - started
         wait_for(lambda: len(copies(self.suite, self.service)) == 1
-                 and len(supervisors(self.suite, self.service)) == 1, 3,
-                 "one copy of %s" % self.service)
+                 and len(supervisors(self.suite, self.service)) == 1
+                 and not strays(self.suite), 5,
+                 "one copy of %s and no strays" % self.service)
         return self
 
 

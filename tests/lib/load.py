@@ -28,7 +28,7 @@ class Letter:
 class Load:
     """Sends numbered messages from a host until stop()."""
 
-    def __init__(self, host, address, recipients, workers=4, pause=0.1,
+    def __init__(self, host, address, recipients, workers=4, pause=0.05,
                  size=2000):
         self.host = host
         self.target = "%s:25" % address

@@ -65,6 +65,7 @@ class Suite:
         self.sockets = os.path.join(self.root, "run/mailherd/sock")
         self.logs = os.path.join(self.root, "var/log/mailherd")
         self._homes = {}
+        self._active = []
 
     # The command line
 
@@ -139,6 +140,16 @@ class Suite:
         """Names of the services in the scan directory."""
         return sorted(os.path.basename(os.path.dirname(p)) for p in
                       glob.glob(self.services + "/*/run"))
+
+    def active(self):
+        """Names of the services that this instance wants up."""
+        if not self._active:
+            self._active = [s["name"] for s in self.status()["services"]
+                            if s["state"] != "off"]
+        return self._active
+
+    def all_ready(self):
+        return all(self.svstat(name)["ready"] for name in self.active())
 
     def svstat(self, service):
         """What s6 says: dict of up, ready (bool) and pid (int or None)."""
@@ -253,7 +264,7 @@ class Suite:
         """The end of every log, for a failure's report."""
         parts = []
         for base, _, names in os.walk(self.logs):
-            for name in sorted(names):
+            for name in sorted(n for n in names if n == "current"):
                 path = os.path.join(base, name)
                 with open(path, encoding="utf-8", errors="replace") as log:
                     tail = log.read().splitlines()[-lines:]

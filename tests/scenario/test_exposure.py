@@ -77,7 +77,7 @@ def test_this_client_can_speak_tls_1_1(lab, suite):
         ["openssl", "s_server", "-accept", "4433", "-tls1_1", "-cipher",
          "ALL:@SECLEVEL=0", "-key", here + "/old.key", "-cert",
          here + "/old.crt"], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+        stderr=subprocess.STDOUT, stdin=subprocess.PIPE)
     try:
         while b"ACCEPT" not in server.stdout.readline():
             assert server.poll() is None
@@ -212,7 +212,7 @@ def test_a_stranger_on_the_host_opens_nothing(lab, suite):
     opened = json.loads(as_nobody(lab, PROBE, suite.root))
     assert opened["sockets"] == []
     assert opened["writable"] == []
-    allowed = (os.path.dirname(suite.config),
+    allowed = (os.path.dirname(suite.config), suite.services,
                os.path.join(suite.root, "var/lib/mailherd/gen"))
     assert not [path for path in opened["readable"]
                 if not path.startswith(allowed)]

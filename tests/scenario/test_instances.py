@@ -39,11 +39,6 @@ def deliver(host, instance, address):
     instance.wait_mail(address, mark)
 
 
-def all_ready(instance):
-    names = instance.supervised()
-    return names and all(instance.svstat(n)["ready"] for n in names)
-
-
 def test_two_instances_side_by_side(lab, suite, mailbox, stopped):
     here = mailbox()
     stopped.up()
@@ -133,7 +128,7 @@ def test_the_foreground_stays_until_the_end(lab, stopped):
     process = stopped.host.popen([stopped.binary, "--root", stopped.root,
                                   "up", "--foreground"])
     try:
-        wait_for(lambda: all_ready(stopped), 40, "ready services")
+        wait_for(stopped.all_ready, 40, "ready services")
         assert process.poll() is None
         process.terminate()
         assert process.wait(60) == 0
