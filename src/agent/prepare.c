@@ -10,16 +10,23 @@
  *	              and the last good one stays: better than no mail
  *	--use N       puts generation N into force again, and nothing else
  *
+ * Two of them at a time would be in each other's way, so the second waits:
+ * whoever asks, person or agent, finds the tree as the other has left it.
+ *
  * What stands in the way of the newest configuration is also kept in the
  * file render-error of the run directory, for `mailherd status`.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "agent/generation.h"
 #include "agent/tree.h"
+#include "base/fs.h"
 #include "supervise/record.h"
 
 #define EXIT_USAGE 2
@@ -38,7 +45,7 @@ write_obstacle(const struct paths *paths, const char *text)
 	struct err err;
 
 	snprintf(path, sizeof(path), "%s/render-error", paths->run);
-	if (record_replace(path, text, 0644, &err) == -1)
+	if (record_replace(path, text, 0600, &err) == -1)
 		fprintf(stderr, "%s\n", err.text);
 }
 
@@ -68,6 +75,22 @@ render(const struct tree_input *input, const struct options *options,
 	return 0;
 }
 
+/* Held until we end. */
+static int
+take_lock(const struct paths *paths, struct err *err)
+{
+	char path[PATHS_MAX + sizeof("/prepare.lock")];
+	int fd;
+
+	if (fs_make_directory(paths->run, 0755, 0, 0, err) == -1)
+		return -1;
+	snprintf(path, sizeof(path), "%s/prepare.lock", paths->run);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd == -1 || flock(fd, LOCK_EX) == -1)
+		return err_errno(err, errno, "locking %s", path);
+	return 0;
+}
+
 static int
 prepare(const struct options *options, struct arena *arena, struct err *err)
 {
@@ -76,7 +99,8 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	struct engine *engines;
 	struct tree_input input = { .paths = &paths, .instance = &instance };
 
-	if (paths_init(&paths, options->root, err) == -1)
+	if (paths_init(&paths, options->root, err) == -1 ||
+		take_lock(&paths, err) == -1)
 		return -1;
 	if (options->use > 0)
 		return generation_use(&paths, options->use, err);
