@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One request is on its way at a time. It lives as long as the program: a
- * reply may come at any moment until the end.
+ * One request is on its way at a time. Its reply may come at any moment,
+ * so what is freed meanwhile is only marked and goes with the reply.
  */
 #include "io/health.h"
 
@@ -27,6 +27,7 @@ struct health {
 	bool sending;
 	bool stale; /* newer than what is on its way */
 	bool failing; /* and that was said */
+	bool freed; /* goes with the reply */
 	struct event *timer;
 };
 
@@ -38,6 +39,10 @@ on_reply(json_t *reply UNUSED, const struct err *err, void *context)
 	struct timeval wait = { .tv_sec = failed ? AGAIN_S : REPEAT_S };
 
 	health->sending = false;
+	if (health->freed) {
+		health_free(&health);
+		return;
+	}
 	if (failed && !health->failing)
 		log_warn("agent does not take a report, sending it again",
 			LOG_TEXT("name", health->name), LOG_ERR(err));
@@ -83,7 +88,22 @@ health_new(struct event_base *loop, const char *agent_socket, const char *name)
 	snprintf(health->socket, sizeof(health->socket), "%s", agent_socket);
 	snprintf(health->name, sizeof(health->name), "%s", name);
 	health->timer = evtimer_new(loop, on_timer, health);
+	BUG_ON(!health->timer);
 	return health;
+}
+
+void
+health_free(struct health **health)
+{
+	if (!*health)
+		return;
+	if ((*health)->sending) {
+		(*health)->freed = true;
+		*health = NULL;
+		return;
+	}
+	event_free((*health)->timer);
+	x_free(health);
 }
 
 void

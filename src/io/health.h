@@ -18,6 +18,8 @@ struct health;
 /* Nothing is sent before the first health_set(). Texts are copied. */
 struct health *health_new(
 	struct event_base *loop, const char *agent_socket, const char *name);
+/* A report that is on its way is not called back. */
+void health_free(struct health **health);
 void health_set(struct health *health, bool ok, const char *text);
 
 #endif
