@@ -17,6 +17,7 @@
 #include "model/dkim.h"
 
 #define REPLY_DEADLINE_S 5
+#define AGAIN_MS 1000 /* a copy that was refused */
 #define SELECTORS "DKIM_SELECTORS"
 #define PRIVATE_KEYS "DKIM_PRIV_KEYS"
 
@@ -40,6 +41,8 @@ struct dkim_projector {
 	int waiting; /* replies */
 	int good; /* keys in the copy that is being made */
 	int bad; /* keys that do not open */
+	struct event *again; /* pending after a copy that was refused */
+	bool failing; /* and that was said */
 };
 
 struct request {
@@ -97,6 +100,23 @@ report(struct dkim_projector *projector, bool ok, const char *text)
 		health_set(projector->options.health, ok, text);
 }
 
+/* Redis refuses while it loads, or while its memory or disk is full. */
+static void
+copy_again_later(struct dkim_projector *projector, const char *sentence,
+	const struct err *cause)
+{
+	int ms = projector->options.again_ms > 0 ? projector->options.again_ms
+						 : AGAIN_MS;
+	struct timeval wait = { .tv_sec = ms / 1000,
+		.tv_usec = ms % 1000 * 1000 };
+
+	if (!projector->failing)
+		log_error(sentence, LOG_ERR(cause));
+	projector->failing = true;
+	report(projector, false, cause->text);
+	event_add(projector->again, &wait);
+}
+
 static void
 on_copied(redisAsyncContext *redis UNUSED, void *reply, void *context)
 {
@@ -106,12 +126,13 @@ on_copied(redisAsyncContext *redis UNUSED, void *reply, void *context)
 
 	end_reply(projector);
 	if (check_reply(reply, &err) < 0) {
-		log_error("DKIM keys were not handed to the spam filter, mail"
-			  " may go out unsigned",
-			LOG_ERR(&err));
-		report(projector, false, err.text);
+		copy_again_later(projector,
+			"DKIM keys were not handed to the spam filter, mail"
+			" may go out unsigned; trying on",
+			&err);
 		return;
 	}
+	projector->failing = false;
 	snprintf(text, sizeof(text), "%d keys in place, %d do not open",
 		projector->good, projector->bad);
 	log_info("DKIM keys are in place", LOG_NUMBER("keys", projector->good),
@@ -151,18 +172,28 @@ copy_all(void *context)
 	redisAsyncContext *redis = redis_link_commands(projector->link);
 	struct err err;
 
+	/* Again, and the connection is lost: then a new one brings us here. */
+	if (!redis)
+		return;
+	event_del(projector->again);
 	projector->good = 0;
 	projector->bad = 0;
 	redisAsyncCommand(redis, NULL, NULL, "MULTI");
 	redisAsyncCommand(redis, NULL, NULL, "DEL " SELECTORS " " PRIVATE_KEYS);
 	if (dkim_each(projector->options.core, copy_key, projector, &err) < 0) {
-		log_error("DKIM keys cannot be read", LOG_ERR(&err));
-		report(projector, false, err.text);
 		redisAsyncCommand(redis, NULL, NULL, "DISCARD");
+		copy_again_later(
+			projector, "DKIM keys cannot be read, trying on", &err);
 		return;
 	}
 	expect_reply(projector);
 	redisAsyncCommand(redis, on_copied, projector, "EXEC");
+}
+
+static void
+on_again(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+{
+	copy_all(context);
 }
 
 struct dkim_projector *
@@ -173,6 +204,8 @@ dkim_projector_new(
 
 	projector->options = *options;
 	projector->deadline = evtimer_new(loop, on_deadline, projector);
+	projector->again = evtimer_new(loop, on_again, projector);
+	BUG_ON(!projector->deadline || !projector->again);
 	projector->link = redis_link_new(
 		loop, options->redis_socket, copy_all, projector);
 	return projector;
@@ -185,6 +218,7 @@ dkim_projector_free(struct dkim_projector **projector)
 		return;
 	redis_link_free(&(*projector)->link);
 	event_free((*projector)->deadline);
+	event_free((*projector)->again);
 	x_free(projector);
 }
 

@@ -3,7 +3,8 @@
  * Keeps Rspamd's copy of the DKIM keys in Redis equal to the truth in
  * core.db: hashes DKIM_SELECTORS (domain -> selector) and DKIM_PRIV_KEYS
  * (selector.domain -> PEM). Everything is replaced in one transaction with
- * each new connection to Redis, which also removes stale keys; one domain
+ * each new connection to Redis, which also removes stale keys, and again
+ * each second until Redis has taken it; one domain
  * at a time when a change asks for it. Whether the copy is complete is
  * reported to the agent as the fact "dkim"; Rspamd's start waits for it.
  */
@@ -23,6 +24,7 @@ struct dkim_projector_options {
 	const struct secret *seal; /* the same */
 	struct health *health; /* told of complete copies; may be NULL */
 	const char *redis_socket;
+	int again_ms; /* after a copy that was refused; 0: a second */
 };
 
 struct dkim_projector *dkim_projector_new(
