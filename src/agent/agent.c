@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "agent/tree.h"
@@ -54,11 +55,29 @@ set_down_file(const struct unit *unit, bool present)
 			LOG_TEXT("cause", strerror(errno)));
 }
 
+/*
+ * Held by its pidfd while s6 and the record are asked once more whose
+ * number it is. Before the record says it, mailherd-finish does not yet
+ * block the signal.
+ */
 static void
 hurry(const struct unit *unit)
 {
-	if (unit->status.finishing && unit->status.pid > 1)
-		(void)kill(unit->status.pid, SIGTERM); /* may have ended */
+	struct record_ended ended;
+	struct s6_status now;
+	int fd;
+
+	if (!unit->status.finishing || unit->status.pid <= 1)
+		return;
+	fd = pidfd_open(unit->status.pid, 0);
+	if (fd == -1)
+		return; /* it has ended */
+	s6_status_read(unit->directory, &now);
+	record_read_ended(unit->directory, &ended);
+	if (now.finishing && now.pid == unit->status.pid &&
+		ended.finish_pid == unit->status.pid)
+		(void)pidfd_send_signal(fd, SIGTERM, NULL, 0);
+	close(fd);
 }
 
 static const struct sequencer_operations OPERATIONS = {
@@ -313,18 +332,27 @@ plan_next_turn(struct agent *agent, int64_t now_ms, int64_t wake_ms)
 	event_add(agent->timer, &wait);
 }
 
+static void
+read_statuses(struct sequencer *sequencer)
+{
+	for (size_t i = 0; i < sequencer->unit_count; i++)
+		s6_status_read(sequencer->units[i].directory,
+			&sequencer->units[i].status);
+}
+
 void
 agent_turn(struct agent *agent)
 {
 	struct sequencer *sequencer = &agent->sequencer;
 	const struct unit *culprit;
 	bool was_down = sequencer->all_down;
-	int64_t now_ms = clock_monotonic_ms(), wake_ms;
+	int64_t now_ms = clock_monotonic_ms(), wake_ms = SEQUENCER_NEVER;
 
-	for (size_t i = 0; i < sequencer->unit_count; i++)
-		s6_status_read(sequencer->units[i].directory,
-			&sequencer->units[i].status);
-	wake_ms = sequencer_step(sequencer, now_ms);
+	/* Once all is down, so are its supervisors: nothing more to do. */
+	if (!was_down) {
+		read_statuses(sequencer);
+		wake_ms = sequencer_step(sequencer, now_ms);
+	}
 	keep_sockets(agent, tell_changes(agent));
 	if (sequencer->goal == SEQUENCER_UP) {
 		enum sequencer_verdict verdict =

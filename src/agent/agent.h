@@ -58,7 +58,6 @@ struct agent {
 	struct agent_waiter *waiters;
 	struct agent_told told[SEQUENCER_UNITS_MAX];
 	bool restart_all; /* down, then a new agent brings all up */
-	bool preparing; /* one mailherd-prepare at a time */
 	enum sequencer_verdict verdict; /* told last to systemd */
 	bool verdict_told;
 	int64_t began_ms;

@@ -5,7 +5,9 @@
  * the next start, writes down how the run ended, and holds the next start
  * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s. A run
  * of STABLE_MS starts the row anew. SIGTERM cuts the wait short: the agent
- * sends it when a person asks for a restart or a stop.
+ * sends it when a person asks for a restart or a stop, but not before this
+ * program has written its number into the record: until then it would be
+ * killed by it, with its work undone.
  *
  * s6-supervise calls it as: finish EXITCODE SIGNAL SERVICE, exit code 256
  * when a signal ended the run. Its working directory is the service's.
@@ -13,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,16 +25,6 @@
 #define LEFTOVER_GRACE_MS 300
 #define STABLE_MS 15000
 #define KILLED_CODE 256
-
-static const int DELAYS_S[] = { 0, 0, 1, 2, 4, 8, 15, 30, 60 };
-
-static int
-delay_seconds(int64_t row)
-{
-	int64_t last = (int64_t)ARRAY_LENGTH(DELAYS_S) - 1;
-
-	return DELAYS_S[row > last ? last : row];
-}
 
 /* Blocks SIGTERM from here on, so that none is missed before the wait. */
 static void
@@ -58,11 +51,16 @@ count_end(struct record_ended *ended, const struct record_started *started,
 	ended->row = stable ? 0 : ended->row + 1;
 }
 
-/* Row 1 is the first short run: no delay yet. */
-static int64_t
-row_of_delay(const struct record_ended *ended)
+/* The number is forgotten, because the kernel may give it to a stranger. */
+static void
+end_leftovers(struct record_started *started)
 {
-	return ended->row > 0 ? ended->row - 1 : 0;
+	struct err err;
+
+	(void)process_end_session(&started->process, LEFTOVER_GRACE_MS);
+	started->process = (struct process){ 0 };
+	if (record_write_started(".", started, &err) == -1)
+		log_warn("end of a process not recorded", LOG_ERR(&err));
 }
 
 int
@@ -81,6 +79,7 @@ main(int argc, char **argv)
 	record_read_ended(".", &ended);
 	s6_status_read(".", &status);
 	ended.at_ms = clock_wall_ms();
+	ended.finish_pid = getpid();
 	ended.exit_signal = argc > 2 && code == KILLED_CODE
 				    ? (int)strtol(argv[2], NULL, 10)
 				    : 0;
@@ -88,8 +87,8 @@ main(int argc, char **argv)
 	count_end(&ended, &started, status.supervised && !status.wanted_up);
 	if (record_write_ended(".", &ended, &err) == -1)
 		log_warn("end of a run not recorded", LOG_ERR(&err));
-	(void)process_end_session(&started.process, LEFTOVER_GRACE_MS);
-	delay.tv_sec = delay_seconds(row_of_delay(&ended));
+	end_leftovers(&started);
+	delay.tv_sec = record_delay_s(&ended);
 	if (status.wanted_up)
 		log_warn("service ended, starting it again",
 			LOG_TEXT("service", argc > 3 ? argv[3] : ""),

@@ -9,12 +9,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -306,21 +304,8 @@ discard(const char *tree)
 		return; /* the next run removes it first */
 }
 
-static int
-take_lock(const struct paths *paths, struct arena *arena, int *fd_out,
-	struct err *err)
-{
-	const char *path = arena_printf(arena, "%s/.lock", paths->generations);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd == -1 || flock(fd, LOCK_EX) == -1)
-		return err_errno(err, errno, "locking %s", path);
-	*fd_out = fd;
-	return 0;
-}
-
-static int
-make_locked(const struct tree_input *input, struct arena *arena,
+int
+generation_make(const struct tree_input *input, struct arena *arena,
 	struct generation *out, struct err *err)
 {
 	const struct paths *paths = input->paths;
@@ -352,19 +337,6 @@ make_locked(const struct tree_input *input, struct arena *arena,
 	made.changed = true;
 	*out = made;
 	return prune(paths, next, made.previous, err);
-}
-
-int
-generation_make(const struct tree_input *input, struct arena *arena,
-	struct generation *out, struct err *err)
-{
-	int lock, result;
-
-	if (take_lock(input->paths, arena, &lock, err) == -1)
-		return -1;
-	result = make_locked(input, arena, out, err);
-	close(lock);
-	return result;
 }
 
 int

@@ -49,6 +49,18 @@ write_last_exit(struct json_writer *w, const struct record_ended *ended)
 	json_object_close(w);
 }
 
+/* s6 waits for mailherd-finish, which waits before the next start. */
+static void
+write_back_off(struct json_writer *w, const struct unit *unit,
+	const struct record_ended *ended)
+{
+	int64_t left_ms = ended->at_ms + record_delay_s(ended) * INT64_C(1000) -
+			  clock_wall_ms();
+
+	if (unit->status.finishing && unit->status.wanted_up && left_ms > 0)
+		json_number(w, "retry_in_s", (left_ms + 999) / 1000);
+}
+
 static void
 write_running(struct json_writer *w, const struct unit *unit,
 	const struct record_started *started)
@@ -83,6 +95,7 @@ write_unit(struct json_writer *w, const struct unit *unit)
 		json_number(w, "ready_ms", unit->took_ms);
 	json_number(w, "restarts", started.count > 0 ? started.count - 1 : 0);
 	write_last_exit(w, &ended);
+	write_back_off(w, unit, &ended);
 	json_object_close(w);
 }
 

@@ -236,8 +236,11 @@ reset_signals(void)
 static int
 become_service(const struct launch *launch, pid_t parent, struct err *err)
 {
-	if (launch->directory != NULL && chdir(launch->directory) == -1)
-		return err_errno(err, errno, "chdir %s", launch->directory);
+	/* Not the service directory: that is root's alone. */
+	const char *directory = launch->directory ? launch->directory : "/";
+
+	if (chdir(directory) == -1)
+		return err_errno(err, errno, "chdir %s", directory);
 	if (set_environment(launch, err) == -1 ||
 		become_user(launch->user, err) == -1)
 		return -1;
@@ -247,6 +250,9 @@ become_service(const struct launch *launch, pid_t parent, struct err *err)
 	if (getppid() != parent)
 		return err_set(err, ERR_SYSTEM, "the supervisor is gone");
 	reset_signals();
+	/* Whoever started s6-svscan may have left something open. The
+	 * descriptor 3, for readiness, is the service's. */
+	(void)close_range(4, ~0U, 0);
 	execv(launch->argv[0], (char *const *)launch->argv);
 	return err_errno(err, errno, "starting %s", launch->argv[0]);
 }

@@ -59,16 +59,19 @@ sequencer_init(struct sequencer *sequencer, const struct engine *engines,
 			const struct engine_service *service =
 				&engines[i].services[j];
 			struct unit *unit =
-				&sequencer->units[sequencer->unit_count++];
+				&sequencer->units[sequencer->unit_count];
 
 			BUG_ON(sequencer->unit_count == SEQUENCER_UNITS_MAX);
+			snprintf(unit->directory, sizeof(unit->directory),
+				"%s/%s", scan, service->name);
+			if (!operations->path_exists(unit->directory))
+				continue;
+			sequencer->unit_count++;
 			unit->engine = &engines[i];
 			unit->service = service;
 			unit->took_ms = -1;
 			unit->starts_alone = tree_starts_alone(
 				engines, engine_count, service->name);
-			snprintf(unit->directory, sizeof(unit->directory),
-				"%s/%s", scan, service->name);
 		}
 }
 
@@ -90,6 +93,15 @@ find_fact(const struct sequencer *sequencer, const char *name)
 	return NULL;
 }
 
+/* It ends on root's terminal; who says it is less than root. */
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void
 sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 	const char *text)
@@ -102,9 +114,11 @@ sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 			return; /* the verb's names are few; more is a bug */
 		fact = &sequencer->facts[sequencer->fact_count++];
 		snprintf(fact->name, sizeof(fact->name), "%s", name);
+		make_printable(fact->name);
 	}
 	fact->ok = ok;
 	snprintf(fact->text, sizeof(fact->text), "%s", text);
+	make_printable(fact->text);
 }
 
 static bool

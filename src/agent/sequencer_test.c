@@ -45,7 +45,9 @@ ignore_hurry(const struct unit *unit)
 static bool
 path_is_yes(const char *path)
 {
-	return strcmp(path, "/yes") == 0;
+	return strcmp(path, "/yes") == 0 ||
+	       (strncmp(path, "/scan/", strlen("/scan/")) == 0 &&
+		       strcmp(path, "/scan/new") != 0);
 }
 
 static const struct sequencer_operations OPERATIONS = {
@@ -70,6 +72,8 @@ static const struct engine ENGINE = {
 		SERVICE("daemon", .after = { "base" }, .stop_order = 30),
 		SERVICE("base", .stop_order = 40),
 		SERVICE("helper", .stop_order = 40),
+		/* Of a profile or version that was not prepared yet. */
+		SERVICE("new", .stop_order = 10),
 		SERVICE("extra", .condition = "/no", .stop_order = 10),
 	},
 };

@@ -44,7 +44,7 @@ static const struct base_directory BASE_DIRECTORIES[] = {
 	{ offsetof(struct paths, engines), "", 0755 },
 	{ offsetof(struct paths, generations), "", 0755 },
 	{ offsetof(struct paths, run), "", 0755 },
-	{ offsetof(struct paths, services), "", 0755 },
+	{ offsetof(struct paths, services), "", 0700 },
 	{ offsetof(struct paths, services), "/.s6-svscan", 0700 },
 	{ offsetof(struct paths, sockets), "", 0755 },
 	{ offsetof(struct paths, fifos), "", 0755 },

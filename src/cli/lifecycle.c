@@ -104,7 +104,7 @@ lifecycle_ask(const struct command_call *call, const char *verb,
 {
 	char path[PATHS_MAX * 2];
 	json_t *request = json_pack("{s:s}", "verb", verb), *reply = NULL;
-	int64_t retry_until_ms = clock_monotonic_ms() + AWAY_MS;
+	int64_t began_ms, until_ms = 0;
 	int result;
 
 	BUG_ON(request == NULL);
@@ -112,10 +112,15 @@ lifecycle_ask(const struct command_call *call, const char *verb,
 		json_object_set_new(request, "service", json_string(service)))
 		BUG_ON(true);
 	snprintf(path, sizeof(path), "%s/" AGENT_SOCKET, call->paths.sockets);
+	/* Each verb may be said twice, so an agent that is killed while it
+	 * works is asked again; one that never comes back is not. */
 	do {
+		began_ms = clock_monotonic_ms();
 		result = ipc_request(path, request, deadline_ms, print_progress,
 			(void *)call, &reply, err);
-	} while (result == -1 && is_away(call, err, retry_until_ms));
+		if (until_ms == 0 || clock_monotonic_ms() - began_ms > AWAY_MS)
+			until_ms = clock_monotonic_ms() + AWAY_MS;
+	} while (result == -1 && is_away(call, err, until_ms));
 	json_decref(request);
 	if (result == 0 && reply_out != NULL)
 		*reply_out = reply;

@@ -109,6 +109,31 @@ list_files(const struct command_call *call, const char *service,
 	return count;
 }
 
+/* The logger's user owns the directory: a file there may be anything. */
+static int
+open_log(const char *path, struct stat *status_out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, status_out) == 0 && S_ISREG(status_out->st_mode))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Whole lines only: mailherd-log never ends in half a line. */
+static void
+read_rest(int fd, struct strbuf *content)
+{
+	char chunk[CHUNK];
+	ssize_t got;
+
+	while ((got = read(fd, chunk, sizeof(chunk))) > 0)
+		strbuf_add(content, chunk, (size_t)got);
+}
+
 /* From the newest file backwards until there are enough lines. */
 static char *
 read_tail(const struct command_call *call, const char *service, long lines)
@@ -117,15 +142,21 @@ read_tail(const struct command_call *call, const char *service, long lines)
 	size_t count = list_files(call, service, names);
 	char *text = arena_strdup(call->arena, "");
 	struct strbuf content;
-	struct err ignored;
+	struct stat status;
 
 	strbuf_init(&content, FILE_SIZE_MAX);
 	while (count > 0 && lines > 0) {
 		const char *start;
+		int fd = open_log(
+			log_path(call, service, names[--count]), &status);
 
-		if (fs_read(log_path(call, service, names[--count]),
-			    FILE_SIZE_MAX, &content, &ignored) == -1)
+		if (fd == -1)
 			continue; /* rotated away meanwhile */
+		strbuf_reset(&content);
+		read_rest(fd, &content);
+		close(fd);
+		if (content.length == 0)
+			continue;
 		start = last_lines(content.data, content.length, lines);
 		lines -= count_lines(start);
 		text = arena_printf(call->arena, "%s%s", start, text);
@@ -139,12 +170,10 @@ open_current(const struct command_call *call, struct tail *tail, int whence)
 {
 	struct stat status;
 
-	tail->fd = open(
-		log_path(call, tail->service, CURRENT), O_RDONLY | O_CLOEXEC);
+	tail->fd = open_log(log_path(call, tail->service, CURRENT), &status);
 	if (tail->fd == -1)
 		return;
-	if (fstat(tail->fd, &status) == 0)
-		tail->inode = status.st_ino;
+	tail->inode = status.st_ino;
 	(void)lseek(tail->fd, 0, whence); /* a regular file */
 }
 
@@ -245,20 +274,16 @@ print_merged(
 			lines[i].length);
 }
 
-/* Whole lines only: mailherd-log never ends in half a line. */
 static void
 print_new(const struct tails *tails, struct tail *tail)
 {
 	struct strbuf content;
 	struct span rest, text;
-	char chunk[CHUNK];
-	ssize_t got;
 
 	if (tail->fd == -1)
 		return;
 	strbuf_init(&content, FILE_SIZE_MAX);
-	while ((got = read(tail->fd, chunk, sizeof(chunk))) > 0)
-		strbuf_add(&content, chunk, (size_t)got);
+	read_rest(tail->fd, &content);
 	rest = strbuf_span(&content);
 	while (content.length > 0 && span_split(&rest, '\n', &text))
 		if (text.length > 0)
@@ -325,7 +350,7 @@ lifecycle_logs(struct command_call *call)
 		       command_option(call, "f") != NULL;
 	struct tails tails = { 0 };
 	struct err err = { 0 };
-	long count;
+	long count = 0;
 
 	if (read_count(call, &count, &err) == -1 ||
 		find_services(call, &tails, &err) == -1)

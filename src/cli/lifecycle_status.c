@@ -38,6 +38,22 @@ print_age(json_int_t seconds)
 		printf("%8dd", (int)(seconds / 86400));
 }
 
+/* A service that ends again and again waits longer each time. */
+static void
+print_back_off(const json_t *service)
+{
+	const json_t *end = json_object_get(service, "last_exit");
+	json_int_t signal = number_of(end, "signal");
+
+	if (json_object_get(service, "retry_in_s") == NULL)
+		return;
+	printf(" ended by %s %d, next start in %d s (mailherd restart %s);",
+		signal > 0 ? "signal" : "status",
+		(int)(signal > 0 ? signal : number_of(end, "code")),
+		(int)number_of(service, "retry_in_s"),
+		text_of(service, "name"));
+}
+
 static void
 print_service(const json_t *service)
 {
@@ -57,6 +73,7 @@ print_service(const json_t *service)
 	if (json_is_true(json_object_get(service, "program_replaced")))
 		printf(" runs a replaced program: mailherd restart %s;",
 			text_of(service, "name"));
+	print_back_off(service);
 	printf(" %s\n", text_of(service, "note"));
 }
 

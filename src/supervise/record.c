@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One line of decimal numbers each, replaced by rename. */
+/*
+ * One line of decimal numbers each, replaced by rename. A run tree may
+ * outlive a reboot or a container, and its numbers then mean strangers: so
+ * the record of a process ends with the kernel's boot id and the number of
+ * the pid namespace.
+ */
 #include "supervise/record.h"
 
 #include <errno.h>
@@ -13,15 +18,28 @@
 
 #define LINE_MAX_BYTES 256
 #define RECORD_MODE 0644
+#define ERA_MAX 64
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define PID_NAMESPACE "/proc/self/ns/pid"
+
+static const int DELAYS_S[] = { 0, 0, 1, 2, 4, 8, 15, 30, 60 };
+
+int
+record_delay_s(const struct record_ended *ended)
+{
+	int64_t last = (int64_t)ARRAY_LENGTH(DELAYS_S) - 1;
+	/* Row 1 is the first short run. */
+	int64_t place = ended->row > 0 ? ended->row - 1 : 0;
+
+	return DELAYS_S[place > last ? last : place];
+}
 
 static bool
-read_line(const char *service, const char *name, char line[LINE_MAX_BYTES])
+read_file(const char *path, char line[LINE_MAX_BYTES])
 {
-	char path[PATH_MAX];
 	ssize_t length;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", service, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return false;
@@ -31,6 +49,29 @@ read_line(const char *service, const char *name, char line[LINE_MAX_BYTES])
 		return false;
 	line[length] = '\0';
 	return true;
+}
+
+static bool
+read_line(const char *service, const char *name, char line[LINE_MAX_BYTES])
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", service, name);
+	return read_file(path, line);
+}
+
+/* In which life of the machine, or container, process ids mean something. */
+static void
+find_era(char era[ERA_MAX])
+{
+	char boot[LINE_MAX_BYTES] = "";
+	struct stat space = { 0 };
+
+	if (read_file(BOOT_ID, boot))
+		boot[strcspn(boot, "\n")] = '\0';
+	(void)stat(PID_NAMESPACE, &space); /* 0 without it */
+	snprintf(era, ERA_MAX, "%.36s/%ju", boot[0] ? boot : "-",
+		(uintmax_t)space.st_ino);
 }
 
 static int
@@ -47,16 +88,17 @@ void
 record_read_started(const char *service, struct record_started *out)
 {
 	struct record_started record = { 0 };
-	char line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES], era[ERA_MAX], now[ERA_MAX];
 	long long pid;
 
 	*out = record;
 	if (!read_line(service, RECORD_STARTED, line) ||
-		sscanf(line, "%lld %" SCNu64 " %" SCNd64 " %" SCNd64, &pid,
-			&record.process.start_ticks, &record.at_ms,
-			&record.count) != 4)
+		sscanf(line, "%lld %" SCNu64 " %" SCNd64 " %" SCNd64 " %63s",
+			&pid, &record.process.start_ticks, &record.at_ms,
+			&record.count, era) != 5)
 		return;
-	record.process.pid = (pid_t)pid;
+	find_era(now);
+	record.process.pid = strcmp(era, now) == 0 ? (pid_t)pid : 0;
 	*out = record;
 }
 
@@ -65,25 +107,29 @@ record_read_ended(const char *service, struct record_ended *out)
 {
 	struct record_ended record = { 0 };
 	char line[LINE_MAX_BYTES];
+	long long pid;
 
 	*out = record;
-	if (read_line(service, RECORD_ENDED, line) &&
-		sscanf(line, "%" SCNd64 " %d %d %" SCNd64 " %" SCNd64,
+	if (!read_line(service, RECORD_ENDED, line) ||
+		sscanf(line, "%" SCNd64 " %d %d %" SCNd64 " %" SCNd64 " %lld",
 			&record.at_ms, &record.exit_code, &record.exit_signal,
-			&record.count, &record.row) == 5)
-		*out = record;
+			&record.count, &record.row, &pid) != 6)
+		return;
+	record.finish_pid = (pid_t)pid;
+	*out = record;
 }
 
 int
 record_write_started(const char *service, const struct record_started *record,
 	struct err *err)
 {
-	char line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES], era[ERA_MAX];
 
+	find_era(era);
 	snprintf(line, sizeof(line),
-		"%lld %" PRIu64 " %" PRId64 " %" PRId64 "\n",
+		"%lld %" PRIu64 " %" PRId64 " %" PRId64 " %s\n",
 		(long long)record->process.pid, record->process.start_ticks,
-		record->at_ms, record->count);
+		record->at_ms, record->count, era);
 	return write_line(service, RECORD_STARTED, line, err);
 }
 
@@ -94,9 +140,9 @@ record_write_ended(
 	char line[LINE_MAX_BYTES];
 
 	snprintf(line, sizeof(line),
-		"%" PRId64 " %d %d %" PRId64 " %" PRId64 "\n", record->at_ms,
-		record->exit_code, record->exit_signal, record->count,
-		record->row);
+		"%" PRId64 " %d %d %" PRId64 " %" PRId64 " %lld\n",
+		record->at_ms, record->exit_code, record->exit_signal,
+		record->count, record->row, (long long)record->finish_pid);
 	return write_line(service, RECORD_ENDED, line, err);
 }
 

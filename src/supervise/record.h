@@ -18,7 +18,9 @@
 #define RECORD_ENDED "ended"
 
 struct record_started {
-	struct process process; /* also the leader of its session */
+	/* Also the leader of its session. Pid 0: it and all that it left are
+	 * gone, or it was in another life of the machine (or container). */
+	struct process process;
 	int64_t at_ms; /* wall clock */
 	int64_t count; /* starts, this one included */
 };
@@ -29,8 +31,11 @@ struct record_ended {
 	int exit_signal;
 	int64_t count; /* failures that nobody asked for */
 	int64_t row; /* ends in a row without a long run between them */
+	pid_t finish_pid; /* who wrote it: from then on SIGTERM hurries it */
 };
 
+/* How long s6 is to wait after this end: 0, 0, 1, 2, 4 ... 60 s. */
+int record_delay_s(const struct record_ended *ended);
 /* Files that are missing or damaged read as zeroes. */
 void record_read_started(const char *service, struct record_started *out);
 void record_read_ended(const char *service, struct record_ended *out);

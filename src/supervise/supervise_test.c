@@ -222,7 +222,7 @@ test_records(void **state)
 {
 	struct fixture *f = *state;
 	struct record_started started = { { 42, 4711 }, 1000, 3 };
-	struct record_ended ended = { 2000, 0, 9, 2, 1 };
+	struct record_ended ended = { 2000, 0, 9, 2, 1, 77 };
 	struct err err;
 
 	assert_int_equal(record_write_started(f->directory, &started, &err), 0);
@@ -235,10 +235,30 @@ test_records(void **state)
 	assert_int_equal(started.process.start_ticks, 4711);
 	assert_int_equal(started.count, 3);
 	assert_int_equal(ended.exit_signal, 9);
+	/* Another boot: the number may belong to a stranger by now. */
+	write_file(
+		f, RECORD_STARTED, "42 4711 1000 3 some-other-boot/1\n", 0644);
+	record_read_started(f->directory, &started);
+	assert_int_equal(started.process.pid, 0);
+	assert_int_equal(started.count, 3);
 	assert_int_equal(ended.row, 1);
+	assert_int_equal(ended.finish_pid, 77);
 	write_file(f, RECORD_ENDED, "nonsense\n", 0644);
 	record_read_ended(f->directory, &ended);
 	assert_int_equal(ended.at_ms, 0);
+}
+
+static void
+test_delays(void **state)
+{
+	static const int WANT[] = { 0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 60 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(WANT); i++) {
+		struct record_ended ended = { .row = (int64_t)i };
+
+		assert_int_equal(record_delay_s(&ended), WANT[i]);
+	}
 }
 
 static void
@@ -295,6 +315,7 @@ main(void)
 			test_launch_round_trip, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_records, set_up, tear_down),
+		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_ends_what_a_leader_leaves),
 	};
 
