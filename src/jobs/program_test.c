@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Tests of program.c: a core.db that is not there, goes, or is replaced. */
+#include "jobs/program.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "store/db.h"
+#include "store/schema.h"
+
+#define PATIENCE_MS 10000
+
+/* The program ends with its process; it is not freed here either. */
+struct fixture {
+	struct service_state service;
+	char root[40];
+	char away[PATHS_MAX + 8];
+	int gone; /* logged */
+};
+
+static void
+count_line(const char *line, void *context)
+{
+	struct fixture *fixture = context;
+
+	fixture->gone += strstr(line, "core.db is gone") != NULL;
+}
+
+static void
+make_core(const char *path)
+{
+	struct db *db;
+	struct err err;
+
+	if (db_open(path, DB_WRITE, DB_SYNC_NORMAL, 1000, &db, &err) < 0 ||
+		schema_migrate(db, SCHEMA_CORE, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	db_close(&db);
+}
+
+static int
+setup(void **state)
+{
+	static struct fixture fixtures[8]; /* reachable to the end */
+	static int used;
+	struct fixture *fixture = &fixtures[used++];
+	char directory[PATHS_MAX + 8];
+	struct err err;
+
+	fixture->service.loop = event_base_new();
+	snprintf(fixture->root, sizeof(fixture->root), "/tmp/mh-jobs-XXXXXX");
+	assert_non_null(mkdtemp(fixture->root));
+	assert_int_equal(
+		paths_init(&fixture->service.paths, fixture->root, &err), 0);
+	snprintf(fixture->away, sizeof(fixture->away), "%s-away",
+		fixture->service.paths.core_db);
+	snprintf(directory, sizeof(directory), "%s/core",
+		fixture->service.paths.database);
+	if (fs_make_directory(directory, 0755, (uid_t)-1, (gid_t)-1, &err) < 0)
+		fail_msg("%s", err.text);
+	log_set_sink(count_line, fixture);
+	*state = fixture;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	log_set_sink(NULL, NULL);
+	return fs_remove_tree(fixture->root, NULL);
+}
+
+static void
+turn(struct fixture *fixture)
+{
+	struct timeval wait = { .tv_usec = 20 * 1000 };
+
+	event_base_loopexit(fixture->service.loop, &wait);
+	event_base_dispatch(fixture->service.loop);
+}
+
+/* An empty one in its place would make every address unknown for ever. */
+static void
+test_does_not_create_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct err err = { 0 };
+
+	assert_int_equal(program_start(&fixture->service, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	assert_string_not_equal(err.remedy, "");
+	assert_false(fs_exists(fixture->service.paths.core_db));
+}
+
+static void
+test_ends_when_it_is_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t until = clock_monotonic_ms() + PATIENCE_MS;
+	struct err err = { 0 };
+
+	make_core(fixture->service.paths.core_db);
+	make_core(fixture->away);
+	assert_int_equal(program_start(&fixture->service, &err), 0);
+	turn(fixture);
+	assert_false(fixture->service.done);
+	assert_int_equal(
+		rename(fixture->away, fixture->service.paths.core_db), 0);
+	while (!fixture->service.done && clock_monotonic_ms() < until)
+		turn(fixture);
+	assert_true(fixture->service.done);
+}
+
+/* Moved away for a restore: what is in it is still held. */
+static void
+test_waits_while_it_is_gone(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t until = clock_monotonic_ms() + PATIENCE_MS;
+	struct err err = { 0 };
+
+	make_core(fixture->service.paths.core_db);
+	assert_int_equal(program_start(&fixture->service, &err), 0);
+	assert_int_equal(
+		rename(fixture->service.paths.core_db, fixture->away), 0);
+	while (fixture->gone == 0 && clock_monotonic_ms() < until)
+		turn(fixture);
+	assert_int_equal(fixture->gone, 1);
+	assert_false(fixture->service.done);
+	assert_int_equal(
+		rename(fixture->away, fixture->service.paths.core_db), 0);
+	for (int i = 0; i < 60; i++)
+		turn(fixture);
+	assert_false(fixture->service.done);
+	assert_int_equal(fixture->gone, 1);
+}
+
+int
+main(void)
+{
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	static const struct CMUnitTest TESTS[] = {
+		CASE(test_does_not_create_it),
+		CASE(test_ends_when_it_is_replaced),
+		CASE(test_waits_while_it_is_gone),
+	};
+
+	return cmocka_run_group_tests(TESTS, NULL, NULL);
+}
