@@ -95,7 +95,7 @@ class Machine:
         """Runs a program inside; output is text."""
         return subprocess.run(
             ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-p", "-n", "-C",
-             "--root", "--wd=/", "env", "-i",
+             "--root", "--wd=/", "env", "-i", "-C", "/root",
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", *argv],
             capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
             **kwargs,
