@@ -46,6 +46,9 @@ struct stream_server {
 	void *context;
 	struct event *accept_event, *accept_pause_event;
 	struct stream *first;
+	unsigned count;
+	bool full; /* does not accept until a connection ends */
+	bool said_full; /* until half of them have ended */
 	bool draining;
 };
 
@@ -67,6 +70,17 @@ unlink_stream(struct stream *stream)
 		stream->next->previous = stream->previous;
 }
 
+static void
+leave_server(struct stream_server *server)
+{
+	server->count--;
+	if (server->full && !server->draining)
+		event_add(server->accept_event, NULL);
+	server->full = false;
+	if (server->count <= server->protocol->connections_max / 2)
+		server->said_full = false;
+}
+
 /* The connection is over; the struct lives on while somebody refers to it. */
 static void
 stream_end(struct stream *stream)
@@ -79,6 +93,7 @@ stream_end(struct stream *stream)
 	}
 	const struct stream_protocol *protocol = stream->server->protocol;
 	unlink_stream(stream);
+	leave_server(stream->server);
 	event_free(stream->read_event);
 	event_free(stream->write_event);
 	if (stream->idle_event)
@@ -285,6 +300,7 @@ stream_begin(struct stream_server *server, int fd)
 	if (stream->next)
 		stream->next->previous = stream;
 	server->first = stream;
+	server->count++;
 	stream->read_event = event_new(
 		server->loop, fd, EV_READ | EV_PERSIST, on_readable, stream);
 	stream->write_event =
@@ -327,12 +343,31 @@ on_accept_pause_over(evutil_socket_t fd, short what, void *context)
 		event_add(server->accept_event, NULL);
 }
 
+static bool
+is_full(struct stream_server *server)
+{
+	unsigned max = server->protocol->connections_max;
+	if (max == 0 || server->count < max)
+		return false;
+	server->full = true;
+	event_del(server->accept_event);
+	if (server->said_full)
+		return true;
+	server->said_full = true;
+	log_warn("too many connections, others have to wait",
+		LOG_TEXT("protocol", server->protocol->name),
+		LOG_NUMBER("connections", server->count));
+	return true;
+}
+
 static void
 on_connection(evutil_socket_t listen_fd, short what, void *context)
 {
 	struct stream_server *server = context;
 	(void)what;
 	for (int i = 0; i < STREAM_ACCEPT_BATCH; i++) {
+		if (is_full(server))
+			return;
 		int fd = accept4(
 			listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {

@@ -23,6 +23,11 @@ struct stream_protocol {
 	size_t input_max; /* bytes of one unfinished request */
 	size_t output_max; /* bytes waiting for a slow peer: closed above */
 	int idle_ms; /* 0: no limit */
+	/*
+	 * Of one socket; 0: the process's descriptors. Others wait to be
+	 * accepted. For peers that could starve those of other sockets.
+	 */
+	unsigned connections_max;
 	/* Once per connection; the return value is the protocol's own state. */
 	void *(*open)(struct stream *stream, void *context);
 	/*

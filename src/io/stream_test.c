@@ -16,6 +16,7 @@
 
 #define INPUT_MAX 100
 #define OUTPUT_MAX 4000
+#define CONNECTIONS_MAX 5
 
 /* "later" pauses, "close" closes, "bad" is an error, "flood" answers much; others echo. */
 struct world {
@@ -74,6 +75,7 @@ static const struct stream_protocol PROTOCOL = {
 	.name = "test",
 	.input_max = INPUT_MAX,
 	.output_max = OUTPUT_MAX,
+	.connections_max = CONNECTIONS_MAX,
 	.open = on_open,
 	.input = on_input,
 	.close = on_close,
@@ -299,6 +301,33 @@ draining_finishes_what_was_begun(void **state)
 	close(busy);
 }
 
+static void
+too_many_connections_wait(void **state)
+{
+	struct world *world = *state;
+	int fds[CONNECTIONS_MAX + 2];
+	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) {
+		fds[i] = test_socket_connect(&world->socket, SOCK_STREAM);
+		say(world, fds[i], "hello\n");
+	}
+	assert_int_equal(world->opened, CONNECTIONS_MAX);
+	assert_non_null(strstr(world->log_line, "have to wait"));
+	assert_string_equal(hear(fds[0]), "hello!");
+	assert_string_equal(hear(fds[CONNECTIONS_MAX]), "");
+	close(fds[0]);
+	turn(world);
+	assert_string_equal(hear(fds[CONNECTIONS_MAX]), "hello!");
+	assert_string_equal(hear(fds[CONNECTIONS_MAX + 1]), "");
+	close(fds[1]);
+	close(fds[2]);
+	turn(world);
+	assert_string_equal(hear(fds[CONNECTIONS_MAX + 1]), "hello!");
+	for (size_t i = 3; i < ARRAY_LENGTH(fds); i++)
+		close(fds[i]);
+	turn(world);
+	assert_int_equal(world->closed, ARRAY_LENGTH(fds));
+}
+
 int
 main(void)
 {
@@ -312,6 +341,7 @@ main(void)
 		TEST(bad_and_endless_requests_lose_the_connection),
 		TEST(a_peer_that_does_not_read_is_not_parsed),
 		TEST(draining_finishes_what_was_begun),
+		TEST(too_many_connections_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
