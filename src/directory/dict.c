@@ -19,8 +19,14 @@
 #include "directory/tab_escape.h"
 #include "directory/usage.h"
 
-#define LINE_MAX_BYTES (64 * 1024)
-#define OUTPUT_MAX (1024 * 1024)
+/*
+ * The mail's own processes speak to us, which parse what strangers wrote:
+ * one that was taken over must take neither all descriptors nor much
+ * memory. Each mail session keeps a connection or two.
+ */
+#define CONNECTIONS_MAX 6000
+#define LINE_MAX_BYTES (8 * 1024) /* key and value, escaped */
+#define OUTPUT_MAX (64 * 1024)
 #define KEY_MAX 1024
 #define USER_MAX 512
 #define VALUE_MAX 64
@@ -31,6 +37,7 @@
 #define SLICE_ROWS 200
 #define SLICE_OUTPUT (OUTPUT_MAX / 4)
 #define SLICE_WAIT_MS 2
+#define SLOW_WAIT_MS 50 /* the peer does not fetch what it has asked for */
 #define ITERATE_NO_VALUE 0x08 /* DICT_ITERATE_FLAG_NO_VALUE */
 #define MAJOR_MIN 2
 #define MAJOR_MAX 3
@@ -332,14 +339,17 @@ write_slice(struct connection *connection, struct err *err)
 static void
 on_slice(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
-	static const struct timeval wait = { 0, SLICE_WAIT_MS * 1000 };
+	static const struct timeval soon = { 0, SLICE_WAIT_MS * 1000 };
+	static const struct timeval later = { 0, SLOW_WAIT_MS * 1000 };
 	struct connection *connection = context;
 	struct strbuf *output = stream_output(connection->stream);
 	struct err err = { 0 };
+	bool slow = output->length > SLICE_OUTPUT;
 	int more = write_slice(connection, &err);
 
 	if (more == 1) {
-		(void)evtimer_add(connection->iteration.timer, &wait);
+		(void)evtimer_add(
+			connection->iteration.timer, slow ? &later : &soon);
 		stream_flush(connection->stream); /* may end the connection */
 		return;
 	}
@@ -736,6 +746,7 @@ const struct stream_protocol dict_protocol = {
 	.name = "dict",
 	.input_max = LINE_MAX_BYTES,
 	.output_max = OUTPUT_MAX,
+	.connections_max = CONNECTIONS_MAX,
 	.open = dict_open,
 	.input = dict_input,
 	.close = dict_close,

@@ -2,6 +2,7 @@
 #include "directory/dict_sql.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "directory/lookup_sql.h"
@@ -40,6 +41,23 @@ const struct db_statement *const dict_statements[] = {
 };
 const size_t dict_statement_count = ARRAY_LENGTH(dict_statements);
 
+/* The store id becomes a path: a damaged one leads nowhere. */
+static int
+copy_texts(struct db_query *q, struct dict_mailbox *out, struct err *err)
+{
+	const char *address = db_text(q, 2);
+	const char *store_id = db_text(q, 3);
+
+	if (address == NULL || address[0] == '\0' || store_id == NULL ||
+		strlen(store_id) != DICT_STORE_ID_CHARS ||
+		strspn(store_id, "0123456789abcdef") != DICT_STORE_ID_CHARS)
+		return err_set(err, ERR_CORRUPT,
+			"a mailbox in the database has no address or place");
+	(void)snprintf(out->address, sizeof(out->address), "%s", address);
+	(void)snprintf(out->store_id, sizeof(out->store_id), "%s", store_id);
+	return 1;
+}
+
 static int
 read_mailbox(struct db *core, const struct db_statement *statement,
 	const char *address, struct dict_mailbox *out, struct err *err)
@@ -52,10 +70,7 @@ read_mailbox(struct db *core, const struct db_statement *statement,
 	if (got == 1) {
 		out->id = db_number(&q, 0);
 		out->quota_bytes = db_number(&q, 1);
-		(void)snprintf(out->address, sizeof(out->address), "%s",
-			db_text(&q, 2));
-		(void)snprintf(out->store_id, sizeof(out->store_id), "%s",
-			db_text(&q, 3));
+		got = copy_texts(&q, out, err);
 	}
 	db_finish(&q);
 	return got;

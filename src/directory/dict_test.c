@@ -251,6 +251,32 @@ no_statement_scans(void **state UNUSED)
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* It becomes a path, so what is no store id is no answer. */
+static void
+damaged_store_ids_are_refused(void **state UNUSED)
+{
+	static const char *const ids[] = { "",
+		"../../../../../../etc/passwd/xyz", "0011",
+		"00112233445566778899AABBCCDDEEFF" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
+		struct stream *stream = connect_to_it();
+		char sql[200];
+		const char *got;
+
+		(void)snprintf(sql, sizeof(sql),
+			"PRAGMA ignore_check_constraints=ON;"
+			"UPDATE mailbox SET store_id = '%s' WHERE id = 2",
+			ids[i]);
+		test_core_run(&login.core, sql);
+		got = test_stream_ask(
+			stream, HELLO "Lshared/userdb/bert@example.org\n");
+		if (got[0] != 'F')
+			fail_msg("%s: got %s", ids[i], got);
+		test_stream_hang_up(stream);
+	}
+}
+
 int
 main(void)
 {
@@ -260,6 +286,7 @@ main(void)
 		CASE(a_database_that_is_away_is_a_failure),
 		CASE(a_peer_that_leaves_during_an_iteration_harms_nobody),
 		CASE(thousands_are_iterated_in_slices),
+		CASE(damaged_store_ids_are_refused),
 		CASE(no_statement_scans),
 	};
 
