@@ -72,6 +72,8 @@ file_open(struct databases *databases, struct file *file)
 {
 	struct err err = { 0 };
 	struct stat st;
+	/* Before: one that is replaced meanwhile is seen at the next check. */
+	bool is_there = stat(file->path, &st) == 0;
 
 	if (file->open(file->path, file->db, &err) == -1) {
 		if (!file->said_away)
@@ -81,8 +83,7 @@ file_open(struct databases *databases, struct file *file)
 		file->said_away = true;
 		return;
 	}
-	/* Replaced between open and stat: noticed at the check after next. */
-	if (stat(file->path, &st) == 0) {
+	if (is_there || stat(file->path, &st) == 0) {
 		file->device = st.st_dev;
 		file->inode = st.st_ino;
 	}

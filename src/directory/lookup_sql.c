@@ -53,6 +53,20 @@ const struct db_statement *const lookup_statements[] = {
 
 const size_t lookup_statement_count = ARRAY_LENGTH(lookup_statements);
 
+/* A damaged file, or another hand than ours, is no reason to end. */
+static int
+copy_name(struct db_query *q, char *out, size_t out_size, struct err *err)
+{
+	const char *name = db_text(q, 0);
+	size_t length = name == NULL ? 0 : strlen(name);
+
+	if (length == 0 || length >= out_size)
+		return err_set(err, ERR_CORRUPT,
+			"a name in the database is empty or too long");
+	memcpy(out, name, length + 1);
+	return 1;
+}
+
 int
 lookup_sql_domain(struct db *core, const char *name,
 	struct lookup_domain *domain_out, struct err *err)
@@ -62,12 +76,10 @@ lookup_sql_domain(struct db *core, const char *name,
 
 	db_bind_text(&q, 1, name);
 	got = db_step(&q, err);
+	if (got == 1)
+		got = copy_name(&q, domain_out->target,
+			sizeof(domain_out->target), err);
 	if (got == 1) {
-		const char *target = db_text(&q, 0);
-		size_t length = strlen(target);
-
-		BUG_ON(length >= sizeof(domain_out->target));
-		memcpy(domain_out->target, target, length + 1);
 		domain_out->active = db_number(&q, 1) != 0;
 		domain_out->alias = db_number(&q, 2) != 0;
 		domain_out->catch_all = db_number(&q, 3) != 0;
@@ -111,8 +123,14 @@ lookup_sql_targets(struct db *core, int64_t alias_id, struct arena *arena,
 	while ((got = db_step(&q, err)) == 1) {
 		struct lookup_target *target =
 			arena_alloc(arena, sizeof(*target));
+		const char *address = db_text(&q, 0);
 
-		target->address = arena_strdup(arena, db_text(&q, 0));
+		if (address == NULL || address[0] == '\0') {
+			got = err_set(err, ERR_CORRUPT,
+				"an alias in the database has an empty target");
+			break;
+		}
+		target->address = arena_strdup(arena, address);
 		*link = target;
 		link = &target->next;
 		count++;

@@ -396,6 +396,33 @@ test_database_error(void **state)
 		LOOKUP_FOUND);
 }
 
+/* Nobody checks what is written by other hands than ours. */
+static void
+test_impossible_rows(void **state)
+{
+	struct fixture *fixture = *state;
+
+	test_core_run(&fixture->core,
+		"UPDATE domain SET name = printf('%0999d', 1) WHERE id = 1;"
+		"UPDATE domain SET name = '' WHERE id = 3;"
+		"UPDATE alias_domain SET domain_id = 3, active = 1"
+		" WHERE name = 'off-alias.example'");
+	assert_int_equal(
+		ask(fixture, "mailboxes", span_from("anna@alias.example")),
+		LOOKUP_TEMP);
+	assert_int_equal(fixture->err.code, ERR_CORRUPT);
+	assert_int_equal(
+		ask(fixture, "domains", span_from("off-alias.example")),
+		LOOKUP_TEMP);
+	test_core_run(&fixture->core,
+		"PRAGMA ignore_check_constraints=ON;"
+		"UPDATE alias_target SET address = '' WHERE alias_id = 15;"
+		"UPDATE domain SET name = 'example.org' WHERE id = 1");
+	assert_int_equal(
+		ask(fixture, "aliases", span_from("own@alias.example")),
+		LOOKUP_TEMP);
+}
+
 static void
 test_only_mailbox(void **state)
 {
@@ -470,6 +497,7 @@ main(void)
 		CASE(test_change_in_force),
 		CASE(test_database_away),
 		CASE(test_database_error),
+		CASE(test_impossible_rows),
 		CASE(test_only_mailbox),
 		CASE(test_statements_do_not_scan),
 		CASE(test_unknown_map),
