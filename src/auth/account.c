@@ -91,6 +91,9 @@ read_mailbox(struct db *core, const char *address, enum account_service service,
 
 	db_bind_text(&q, 1, address);
 	got = db_step(&q, err);
+	if (got == 1 && db_is_null(&q, MAILBOX_ADDRESS))
+		got = err_set(err, ERR_CORRUPT,
+			"a mailbox in the database has no address");
 	if (got == 1) {
 		stored = db_text(&q, MAILBOX_PASSWORD);
 		out->mailbox_id = db_number(&q, MAILBOX_ID);
