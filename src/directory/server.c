@@ -2,11 +2,14 @@
 /*
  * At the end the order matters: the judge answers what it holds while the
  * databases are still open, its logins are written, then the files close.
+ * Passwords that cannot be judged in time lose their connection: the peers
+ * ask the next process, whose socket is this one.
  */
 #include "directory/server.h"
 
 #include "auth/judge.h"
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "directory/databases.h"
 #include "directory/directory.h"
@@ -15,6 +18,8 @@
 #include "directory/usage.h"
 
 #define DRAIN_CHECK_MS 20
+/* Of service.drain_ms; the rest is for hashes in threads and the files. */
+#define DRAIN_PERCENT 60
 
 struct program {
 	struct directory directory;
@@ -23,6 +28,7 @@ struct program {
 	struct ipc_server *control;
 	struct stream_server *servers[SERVICE_SOCKETS_MAX];
 	struct event *drain_timer;
+	int64_t drain_until_ms; /* monotonic */
 };
 
 int
@@ -92,7 +98,8 @@ on_drain_timer(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	judge_stats_get(program->directory.judge, &stats);
-	if (stats.waiting == 0 && stats.running == 0)
+	if ((stats.waiting == 0 && stats.running == 0) ||
+		clock_monotonic_ms() >= program->drain_until_ms)
 		finish(program);
 }
 
@@ -102,6 +109,9 @@ server_drain(struct service_state *state)
 	struct program *program = state->program;
 	const struct timeval interval = { .tv_usec = DRAIN_CHECK_MS * 1000 };
 
+	program->drain_until_ms =
+		clock_monotonic_ms() +
+		state->service->drain_ms * DRAIN_PERCENT / 100;
 	for (int i = 0; i < SERVICE_SOCKETS_MAX; i++)
 		if (program->servers[i] != NULL)
 			stream_server_drain(program->servers[i]);
