@@ -81,11 +81,15 @@ exists(struct err *err, const char *address, const char *seen_as,
 	const char *what)
 {
 	if (strcmp(address, seen_as) == 0)
-		return err_field(err, ERR_EXISTS, "address", "%s is %s already",
+		(void)err_field(err, ERR_EXISTS, "address", "%s is %s already",
 			address, what);
-	return err_field(err, ERR_EXISTS, "address",
-		"%s is the same as %s, which is %s already", address, seen_as,
-		what);
+	else
+		(void)err_field(err, ERR_EXISTS, "address",
+			"%s is the same as %s, which is %s already", address,
+			seen_as, what);
+	return err_remedy(err,
+		"choose another address, or change that one: mailherd %s edit %s",
+		strchr(what, ' ') + 1, seen_as);
 }
 
 /* Neither a mailbox nor an alias stands under seen_as. */
@@ -224,8 +228,10 @@ clean_targets(struct model *model, struct alias *alias, enum own_address own,
 		if (strcmp(target, alias->address) == 0) {
 			if (own == OWN_SKIPPED)
 				continue;
-			return err_field(err, ERR_INVALID, "targets",
+			(void)err_field(err, ERR_INVALID, "targets",
 				"%s can not be its own target", target);
+			return err_remedy(err,
+				"leave it out, or give the mailbox another address");
 		}
 		if (!list_has(clean, count, target))
 			clean[count++] = arena_strdup(model->arena, target);
@@ -236,9 +242,11 @@ clean_targets(struct model *model, struct alias *alias, enum own_address own,
 		return err_remedy(err,
 			"give --targets ADDRESS[,ADDRESS...], or --targets null to discard the mail");
 	}
-	if (count > 1 && list_has(clean, count, ALIAS_TARGET_NULL))
-		return err_field(err, ERR_INVALID, "targets",
+	if (count > 1 && list_has(clean, count, ALIAS_TARGET_NULL)) {
+		(void)err_field(err, ERR_INVALID, "targets",
 			"null discards the mail and can not stand beside other targets");
+		return err_remedy(err, "give null alone, or leave it out");
+	}
 	alias->targets = clean;
 	return 0;
 }
@@ -437,4 +445,27 @@ alias_forget_target(struct model *model, const char *address, struct err *err)
 		}
 	}
 	return count;
+}
+
+static int
+forget_in(void *context, const char *name, struct err *err)
+{
+	const struct free_context *c = context;
+	size_t local = (size_t)(strrchr(c->address, '@') - c->address);
+
+	return alias_forget_target(c->model,
+		arena_printf(c->model->arena, "%.*s@%s", (int)local, c->address,
+			name),
+		err);
+}
+
+int
+alias_forget_mailbox(struct model *model, const char *address,
+	int64_t domain_id, struct err *err)
+{
+	struct free_context context = { model, address };
+
+	if (alias_forget_target(model, address, err) != 0)
+		return -1;
+	return alias_domain_names(model, domain_id, forget_in, &context, err);
 }

@@ -49,5 +49,8 @@ MUST_CHECK int alias_address_free(struct model *model, const char *address,
 /* Takes a removed mailbox out of all targets; empty aliases go. */
 MUST_CHECK int alias_forget_target(
 	struct model *model, const char *address, struct err *err);
+/* The same, also where it is named by an alias domain of its domain. */
+MUST_CHECK int alias_forget_mailbox(struct model *model, const char *address,
+	int64_t domain_id, struct err *err);
 
 #endif

@@ -10,7 +10,7 @@
 #include "model/dkim.h"
 #include "model/outbox.h"
 
-#define NAMES_MAX 10000
+#define NAMES_FIRST 16
 
 /* clang-format off */
 #define FIELD(member) .name = #member, .column = #member,                      \
@@ -200,20 +200,35 @@ alias_domain_remove(struct model *model, const char *name, struct err *err)
 	return model_end(model, remove_rows(model, name, err), err);
 }
 
+static const char **
+grow(struct arena *arena, const char **names, size_t *room)
+{
+	size_t more = *room == 0 ? NAMES_FIRST : 2 * *room;
+	const char **grown = arena_alloc(arena, more * sizeof(*grown));
+
+	if (*room > 0)
+		memcpy(grown, names, *room * sizeof(*grown));
+	*room = more;
+	return grown;
+}
+
 int
 alias_domain_names(struct model *model, int64_t domain_id,
 	alias_domain_name_fn *name_fn, void *context, struct err *err)
 {
 	struct db_query q =
 		db_query(model->core, &ALIAS_DOMAIN_SQL[ALIAS_DOMAIN_OF]);
-	const char **names =
-		arena_alloc(model->arena, NAMES_MAX * sizeof(*names));
+	const char **names = NULL;
+	size_t room = 0;
 	size_t count = 0;
 	int got;
 
 	db_bind_number(&q, 1, domain_id);
-	while ((got = db_step(&q, err)) == 1 && count < NAMES_MAX)
+	while ((got = db_step(&q, err)) == 1) {
+		if (count == room)
+			names = grow(model->arena, names, &room);
 		names[count++] = arena_strdup(model->arena, db_text(&q, 0));
+	}
 	db_finish(&q);
 	if (got < 0)
 		return -1;

@@ -78,10 +78,14 @@ add_rows(struct model *model, struct app_password *added, struct err *err)
 	if (model_list(model, &app_password_resource, &list, count_row, &count,
 		    err) != 0)
 		return -1;
-	if (count >= APP_PASSWORD_COUNT_MAX)
-		return err_field(err, ERR_LIMIT, "mailbox",
+	if (count >= APP_PASSWORD_COUNT_MAX) {
+		(void)err_field(err, ERR_LIMIT, "mailbox",
 			"%s has %d app passwords already", mailbox.address,
 			count);
+		return err_remedy(err,
+			"remove one that nobody uses: mailherd app-password list %s",
+			mailbox.address);
+	}
 	added->mailbox_id = mailbox.id;
 	added->mailbox = mailbox.address;
 	return model_insert(model, &app_password_resource, added, err);

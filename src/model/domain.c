@@ -91,9 +91,12 @@ domain_name_free(struct model *model, const char *name, struct err *err)
 			model, &alias_domain_resource, name, &alias, err);
 	if (got < 0)
 		return -1;
-	if (got == 1)
-		return err_field(err, ERR_EXISTS, "name",
+	if (got == 1) {
+		(void)err_field(err, ERR_EXISTS, "name",
 			"%s is a domain or an alias domain already", name);
+		return err_remedy(err,
+			"mailherd domain list and mailherd alias-domain list show them");
+	}
 	if (model->hostname != NULL && strcmp(name, model->hostname) == 0) {
 		(void)err_field(err, ERR_INVALID, "name",
 			"%s is the name of this mail host and can not be a mail domain",
@@ -131,8 +134,10 @@ in_use(struct model *model, const char *name, int64_t least, struct err *err)
 			? resource_size_text(least, model->arena)
 			: arena_printf(model->arena, "%lld", (long long)least);
 
-	return err_field(err, ERR_LIMIT, name,
+	(void)err_field(err, ERR_LIMIT, name,
 		"%s can not be less than %s, which is in use", name, text);
+	return err_remedy(
+		err, "give at least that, or remove or shrink what uses it");
 }
 
 /* ... and with what is there already. */

@@ -107,13 +107,19 @@ mailbox_password_check(
 	if (setting_number(model->core, SETTING_PASSWORD_LENGTH, &least, err) !=
 		0)
 		return -1;
-	if ((int64_t)password.length < least)
-		return err_field(err, ERR_INVALID, "password",
+	if ((int64_t)password.length < least) {
+		(void)err_field(err, ERR_INVALID, "password",
 			"the password has %zu bytes, at least %lld are needed",
 			password.length, (long long)least);
-	if (password.length >= MAILBOX_PASSWORD_MAX)
-		return err_field(err, ERR_TOO_BIG, "password",
+		return err_remedy(err,
+			"choose a longer one, or let one be made: --generate");
+	}
+	if (password.length >= MAILBOX_PASSWORD_MAX) {
+		(void)err_field(err, ERR_TOO_BIG, "password",
 			"the password is too long");
+		return err_remedy(err, "choose one of at most %d bytes",
+			MAILBOX_PASSWORD_MAX - 1);
+	}
 	if (memchr(password.data, '\0', password.length) != NULL ||
 		span_find(password, '\n') >= 0)
 		return err_field(err, ERR_INVALID, "password",
@@ -125,11 +131,13 @@ mailbox_password_check(
 static const char *
 bare_name(const char *name, struct arena *arena)
 {
-	size_t length = strlen(name);
+	size_t length;
 
-	if (length < 2 || name[0] != '<' || name[length - 1] != '>')
-		return name;
-	return arena_strndup(arena, name + 1, length - 2);
+	name += strspn(name, "<");
+	length = strlen(name);
+	while (length > 0 && name[length - 1] == '>')
+		length--;
+	return arena_strndup(arena, name, length);
 }
 
 static int
@@ -192,8 +200,10 @@ check_hash(const char *hash, struct err *err)
 
 	if (hash[0] == '{' && end != NULL && end > hash + 1 && end[1] != '\0')
 		return 0;
-	return err_field(
-		err, ERR_INVALID, "password", "the password was not hashed");
+	(void)err_field(err, ERR_INVALID, "password",
+		hash[0] == '\0' ? "there is no password hash"
+				: "the password was not hashed");
+	return err_remedy(err, "give it as {SCHEME}hash");
 }
 
 static int
@@ -201,9 +211,12 @@ check_new(struct model *model, const struct mailbox *mailbox,
 	const struct domain *domain, struct err *err)
 {
 	/* Dovecot and Postfix cut "+detail" off when they look for it. */
-	if (strchr(mailbox->local_part, '+') != NULL)
-		return err_field(err, ERR_INVALID, "address",
-			"a mailbox can not have + in its name: what follows is a detail of the address before it");
+	if (strchr(mailbox->local_part, '+') != NULL) {
+		(void)err_field(err, ERR_INVALID, "address",
+			"a mailbox can not have + in its name");
+		return err_remedy(err,
+			"add the part before the +: name+anything reaches it by itself");
+	}
 	if (alias_address_free(model, mailbox->address, domain->id, err) != 0)
 		return -1;
 	if (domain->mailboxes >= domain->max_mailboxes) {
@@ -214,9 +227,38 @@ check_new(struct model *model, const struct mailbox *mailbox,
 			"raise it: mailherd domain edit %s --max-mailboxes NUMBER",
 			domain->name);
 	}
-	if (check_hash(mailbox->password, err) != 0)
-		return -1;
 	return check_quota(model, domain, 0, mailbox->quota, err);
+}
+
+/* Fills in what follows from address and domain, and judges all of it. */
+static int
+complete(struct model *model, struct mailbox *added, uint64_t given,
+	struct domain *domain_out, struct err *err)
+{
+	char address[ADDRESS_MAX];
+
+	if (address_canonical(added->address, false, "address", address, err) !=
+		0)
+		return -1;
+	added->address = arena_strdup(model->arena, address);
+	added->local_part = arena_strndup(model->arena, address,
+		(size_t)(strrchr(address, '@') - address));
+	if (find_domain(model, added->address, domain_out, err) != 0)
+		return -1;
+	added->domain_id = domain_out->id;
+	if ((given & resource_bit(&mailbox_resource, "quota")) == 0)
+		added->quota = domain_out->default_quota;
+	return check_new(model, added, domain_out, err);
+}
+
+int
+mailbox_add_check(struct model *model, const struct mailbox *mailbox,
+	uint64_t given, struct err *err)
+{
+	struct mailbox added = *mailbox;
+	struct domain domain;
+
+	return complete(model, &added, given, &domain, err);
 }
 
 static int
@@ -225,12 +267,8 @@ add_rows(struct model *model, struct mailbox *added, uint64_t given,
 {
 	struct domain domain;
 
-	if (find_domain(model, added->address, &domain, err) != 0)
-		return -1;
-	added->domain_id = domain.id;
-	if ((given & resource_bit(&mailbox_resource, "quota")) == 0)
-		added->quota = domain.default_quota;
-	if (check_new(model, added, &domain, err) != 0 ||
+	if (complete(model, added, given, &domain, err) != 0 ||
+		check_hash(added->password, err) != 0 ||
 		model_insert(model, &mailbox_resource, added, err) != 0)
 		return -1;
 	return domain_count_mailbox(model, domain.id, 1, added->quota, err);
@@ -241,17 +279,10 @@ mailbox_add(struct model *model, const struct mailbox *mailbox, uint64_t given,
 	struct mailbox *out, struct err *err)
 {
 	struct mailbox added = *mailbox;
-	char address[ADDRESS_MAX];
 	char store_id[2 * STORE_ID_BYTES + 1];
 
-	if (address_canonical(
-		    mailbox->address, false, "address", address, err) != 0)
-		return -1;
 	random_hex(store_id, STORE_ID_BYTES);
 	added.id = 0;
-	added.address = arena_strdup(model->arena, address);
-	added.local_part = arena_strndup(model->arena, address,
-		(size_t)(strrchr(address, '@') - address));
 	added.name = bare_name(added.name, model->arena);
 	added.store_id = arena_strdup(model->arena, store_id);
 	added.created = clock_wall_seconds();
@@ -365,7 +396,8 @@ remove_rows(struct model *model, const char *address, struct err *err)
 	struct mailbox removed;
 
 	if (mailbox_load(model, address, &removed, err) != 0 ||
-		alias_forget_target(model, removed.address, err) != 0 ||
+		alias_forget_mailbox(
+			model, removed.address, removed.domain_id, err) != 0 ||
 		model_delete(model, &mailbox_resource, &removed, err) != 0 ||
 		domain_count_mailbox(model, removed.domain_id, -1,
 			-removed.quota, err) != 0 ||

@@ -46,6 +46,9 @@ extern const struct resource mailbox_resource;
  * Begin with resource_defaults(). password is a hash made by the caller.
  * A quota that is not in the mask given becomes the domain's default.
  */
+/* What mailbox_add() would say before it looks at the password. */
+MUST_CHECK int mailbox_add_check(struct model *model,
+	const struct mailbox *mailbox, uint64_t given, struct err *err);
 MUST_CHECK int mailbox_add(struct model *model, const struct mailbox *mailbox,
 	uint64_t given, struct mailbox *out, struct err *err);
 /* A password in the mask ends open sessions, as a switch-off does. */

@@ -11,7 +11,7 @@
 	" default_quota, max_quota, quota, mailboxes, aliases, quota_used,"    \
 	" created, modified"
 #define DOMAIN_SEARCH                                                          \
-	" AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(description, ?2) > 0)"
+	" AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0 OR instr(lower(description), lower(?2)) > 0)"
 
 const struct db_statement DOMAIN_SQL[DOMAIN_SQL_COUNT] = {
 	[RESOURCE_FIND] = { "domain-find",
@@ -49,7 +49,7 @@ const struct db_statement DOMAIN_SQL[DOMAIN_SQL_COUNT] = {
 	" (SELECT d.name FROM domain AS d WHERE d.id = domain_id) AS target,"  \
 	" domain_id, description, active, created, modified"
 #define ALIAS_DOMAIN_SEARCH                                                    \
-	" AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(description, ?2) > 0)"
+	" AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0 OR instr(lower(description), lower(?2)) > 0)"
 
 const struct db_statement ALIAS_DOMAIN_SQL[ALIAS_DOMAIN_SQL_COUNT] = {
 	[RESOURCE_FIND] = { "alias-domain-find",
@@ -86,7 +86,7 @@ const struct db_statement ALIAS_DOMAIN_SQL[ALIAS_DOMAIN_SQL_COUNT] = {
 	" smtp, sieve, dav, eas, force_password_change, password, store_id,"   \
 	" password_changed, created, modified"
 #define MAILBOX_SEARCH                                                         \
-	" AND (?2 IS NULL OR instr(address, ?2) > 0 OR instr(name, ?2) > 0)"
+	" AND (?2 IS NULL OR instr(lower(address), lower(?2)) > 0 OR instr(lower(name), lower(?2)) > 0)"
 
 const struct db_statement MAILBOX_SQL[MAILBOX_SQL_COUNT] = {
 	[RESOURCE_FIND] = { "mailbox-find",
@@ -122,8 +122,8 @@ const struct db_statement MAILBOX_SQL[MAILBOX_SQL_COUNT] = {
 	" AS targets, active, sender_allowed, internal, private_comment,"      \
 	" public_comment, created, modified"
 #define ALIAS_SEARCH                                                           \
-	" AND (?2 IS NULL OR instr(address, ?2) > 0"                           \
-	" OR instr(private_comment, ?2) > 0 OR instr(public_comment, ?2) > 0)"
+	" AND (?2 IS NULL OR instr(lower(address), lower(?2)) > 0"                           \
+	" OR instr(lower(private_comment), lower(?2)) > 0 OR instr(lower(public_comment), lower(?2)) > 0)"
 
 const struct db_statement ALIAS_SQL[ALIAS_SQL_COUNT] = {
 	[RESOURCE_FIND] = { "alias-find",
@@ -169,7 +169,7 @@ const struct db_statement ALIAS_SQL[ALIAS_SQL_COUNT] = {
 	" (SELECT m.address FROM mailbox AS m WHERE m.id = mailbox_id)"        \
 	" AS mailbox, name, active, imap, pop3, smtp, sieve, dav, eas, hash,"  \
 	" created, modified"
-#define APP_PASSWORD_SEARCH " AND (?2 IS NULL OR instr(name, ?2) > 0)"
+#define APP_PASSWORD_SEARCH " AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0)"
 
 const struct db_statement APP_PASSWORD_SQL[APP_PASSWORD_SQL_COUNT] = {
 	[RESOURCE_FIND] = { "app-password-find",

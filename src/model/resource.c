@@ -10,6 +10,7 @@
 
 #include "base/config.h"
 #include "base/span.h"
+#include "base/utf8.h"
 
 #define LIST_SEPARATORS " \t\r\n,;"
 #define SECRET_MASK "***"
@@ -28,7 +29,10 @@ struct type_ops {
 		struct arena *arena);
 };
 
-/* Control characters end up in logs and headers; refuse them here. */
+/*
+ * Control characters end up in logs, headers and terminals; refuse them
+ * here, those of eight bits (U+0080 to U+009F) too.
+ */
 static bool
 text_printable(const char *text)
 {
@@ -36,6 +40,24 @@ text_printable(const char *text)
 		c++) {
 		if (*c < ' ' || *c == 0x7f)
 			return false;
+		if (c[0] == 0xc2 && c[1] < 0xa0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+text_is_utf8(const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t length = utf8_length(text, left);
+
+		if (length == 0)
+			return false;
+		text += length;
+		left -= length;
 	}
 	return true;
 }
@@ -46,17 +68,29 @@ text_parse(const struct field *field, const char *text, void *member,
 {
 	int64_t length = (int64_t)strlen(text);
 
-	if (length < field->min)
-		return err_field(err, ERR_INVALID, field->name,
-			"%s must have at least %lld bytes", field->name,
+	if (length < field->min) {
+		(void)err_field(err, ERR_INVALID, field->name,
+			"%s must not be empty", field->name);
+		return err_remedy(err, "write at least %lld bytes",
 			(long long)field->min);
-	if (length > field->max)
-		return err_field(err, ERR_TOO_BIG, field->name,
+	}
+	if (length > field->max) {
+		(void)err_field(err, ERR_TOO_BIG, field->name,
 			"%s has %lld bytes, at most %lld are allowed",
 			field->name, (long long)length, (long long)field->max);
-	if (!text_printable(text))
-		return err_field(err, ERR_INVALID, field->name,
+		return err_remedy(err, "write less");
+	}
+	if (!text_is_utf8(text)) {
+		(void)err_field(err, ERR_INVALID, field->name,
+			"%s is not valid UTF-8", field->name);
+		return err_remedy(err,
+			"use a terminal or a file with the character set UTF-8");
+	}
+	if (!text_printable(text)) {
+		(void)err_field(err, ERR_INVALID, field->name,
 			"%s contains control characters", field->name);
+		return err_remedy(err, "leave line ends and tabs out");
+	}
 	*(const char **)member = arena_strdup(arena, text);
 	return 0;
 }
@@ -98,10 +132,12 @@ static int
 number_range(const struct field *field, int64_t number, void *member,
 	struct err *err)
 {
-	if (number < field->min || number > field->max)
-		return err_field(err, ERR_INVALID, field->name,
-			"%s must be between %lld and %lld", field->name,
+	if (number < field->min || number > field->max) {
+		(void)err_field(err, ERR_INVALID, field->name,
+			"%s can not be %lld", field->name, (long long)number);
+		return err_remedy(err, "choose between %lld and %lld",
 			(long long)field->min, (long long)field->max);
+	}
 	*(int64_t *)member = number;
 	return 0;
 }
@@ -337,10 +373,12 @@ list_parse(const struct field *field, const char *text, void *member,
 	const char *const **list = member;
 	const char *const *grown = list_append(*list, text, arena);
 
-	if ((int64_t)list_length(grown) > field->max)
-		return err_field(err, ERR_LIMIT, field->name,
+	if ((int64_t)list_length(grown) > field->max) {
+		(void)err_field(err, ERR_LIMIT, field->name,
 			"%s has more than %lld items", field->name,
 			(long long)field->max);
+		return err_remedy(err, "spread them over several objects");
+	}
 	*list = grown;
 	return 0;
 }

@@ -251,6 +251,15 @@ test_domains(void **state)
 			ERR_INVALID, "default_quota" },
 		{ EDIT, "domain", "none.org", { "active", "no" }, ERR_NOT_FOUND,
 			"name" },
+		{ EDIT, "domain", "example.org", { "description", "a\xff" },
+			ERR_INVALID, "description" },
+		{ EDIT, "domain", "example.org", { "description", "a\xc2\x9b" },
+			ERR_INVALID, "description" },
+		{ EDIT, "domain", "example.org",
+			{ "description", "\xc3\xa4 \xe2\x82\xac" } },
+		{ EDIT, "domain", "example.org",
+			{ "max_mailboxes", "10000001" }, ERR_INVALID,
+			"max_mailboxes" },
 		{ EDIT, "domain", "example.org", { "active", "no" } },
 		{ REMOVE, "domain", "example.org", { 0 }, ERR_DENIED, "name" },
 		{ REMOVE, "mailbox", "a@example.org", { 0 } },
@@ -283,7 +292,7 @@ test_mailboxes(void **state)
 				"max_quota", "2G", "quota", "3G" } },
 		{ ADD, "alias-domain", "alias.org",
 			{ "target", "example.org" } },
-		{ ADD, "mailbox", "Ann@Example.org", { "name", "<Ann>" } },
+		{ ADD, "mailbox", "Ann@Example.org", { "name", "<<Ann>" } },
 		{ ADD, "mailbox", "ann@example.org", { 0 }, ERR_EXISTS,
 			"address" },
 		{ ADD, "mailbox", "bob@alias.org", { 0 }, ERR_INVALID,
@@ -417,6 +426,9 @@ test_aliases(void **state)
 			{ "active", "no", "private_comment", "why" } },
 		{ EDIT, "alias", "none@example.org", { "active", "no" },
 			ERR_NOT_FOUND, "address" },
+		/* The same mailbox by another name. */
+		{ EDIT, "alias", "dan@alias.org",
+			{ "targets", "bob@alias.org ext@b.org" } },
 		{ REMOVE, "mailbox", "bob@example.org", { 0 } },
 	};
 	static const struct step rest[] = {
@@ -435,6 +447,10 @@ test_aliases(void **state)
 	assert_string_equal(alias.targets[0], "ann@example.org");
 	assert_string_equal(alias.targets[1], "ext@b.org");
 	assert_null(alias.targets[2]);
+	assert_int_equal(
+		fixture_number(f,
+			"SELECT count(*) FROM alias_target WHERE address LIKE 'bob@%'"),
+		0);
 	/* Those that led only to bob are gone. */
 	assert_int_equal(
 		fixture_number(f,
@@ -621,7 +637,8 @@ test_list(void **state)
 		{ { 0 }, "ann bob cat " },
 		{ { .owner = "example.org" }, "ann bob " },
 		{ { .owner = "none.org" }, "" },
-		{ { .search = "Lee" }, "bob " },
+		{ { .search = "lEe" }, "bob " },
+		{ { .search = "ANN@" }, "ann " },
 		{ { .search = "an" }, "ann " },
 		{ { .limit = 2 }, "ann bob " },
 		{ { .owner = "b.org", .search = "c", .limit = 1 }, "cat " },
@@ -691,6 +708,44 @@ test_password_rule(void **state)
 		-1);
 }
 
+/* What a person is told before the password is asked. */
+static void
+test_add_check(void **state)
+{
+	static const struct step steps[] = {
+		{ ADD, "domain", "example.org",
+			{ "max_mailboxes", "1", "max_quota", "5G" } },
+	};
+
+	static const struct {
+		const char *address;
+		int64_t quota;
+		enum err_code want;
+	} rows[] = {
+		{ "ann@example.org", 1, ERR_NONE },
+		{ "ann@none.org", 1, ERR_NOT_FOUND },
+		{ "a nn@example.org", 1, ERR_INVALID },
+		{ "ann@example.org", 6 * GIB, ERR_LIMIT },
+	};
+	struct fixture *f = *state;
+
+	RUN(f, steps);
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct mailbox mailbox;
+		struct err err = { 0 };
+		int status;
+
+		resource_defaults(&mailbox_resource, &mailbox);
+		mailbox.address = rows[i].address;
+		mailbox.quota = rows[i].quota;
+		status = mailbox_add_check(&f->model, &mailbox,
+			resource_bit(&mailbox_resource, "quota"), &err);
+		assert_int_equal(status, rows[i].want == ERR_NONE ? 0 : -1);
+		assert_int_equal(err.code, rows[i].want);
+	}
+	assert_int_equal(fixture_number(f, "SELECT count(*) FROM mailbox"), 0);
+}
+
 int
 main(void)
 {
@@ -706,6 +761,7 @@ main(void)
 		ROW(test_batch),
 		ROW(test_list),
 		ROW(test_password_rule),
+		ROW(test_add_check),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

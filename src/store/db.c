@@ -75,6 +75,29 @@ result_code(int result)
 	return ERR_SYSTEM;
 }
 
+/* What a person can do about it, by primary result. */
+static const struct {
+	int result;
+	const char *remedy;
+} REMEDIES[] = {
+	{ SQLITE_BUSY, "another program is writing to it: try again" },
+	{ SQLITE_LOCKED, "another program is writing to it: try again" },
+	{ SQLITE_FULL,
+		"nothing was changed: free space on its file system and try again" },
+	{ SQLITE_IOERR,
+		"nothing was changed: see whether its disk is full (df) or broken (dmesg)" },
+	{ SQLITE_CORRUPT,
+		"stop with mailherd down, keep the broken file and restore it from a backup" },
+	{ SQLITE_NOTADB,
+		"stop with mailherd down, keep the broken file and restore it from a backup" },
+	{ SQLITE_CANTOPEN,
+		"see whether its directory is there and its disk is full (df)" },
+	{ SQLITE_READONLY,
+		"see who owns the file and its directory: mailherd setup sets that right" },
+	{ SQLITE_PERM,
+		"see who owns the file and its directory: mailherd setup sets that right" },
+};
+
 static int
 fail(struct db *db, int result, const char *what, struct err *err)
 {
@@ -82,8 +105,10 @@ fail(struct db *db, int result, const char *what, struct err *err)
 					      : sqlite3_errmsg(db->handle);
 
 	(void)err_set(err, result_code(result), "database: %s: %s", what, text);
-	if (result_code(result) == ERR_BUSY)
-		(void)err_remedy(err, "try again");
+	for (size_t i = 0; i < ARRAY_LENGTH(REMEDIES); i++) {
+		if (REMEDIES[i].result == (result & 0xff))
+			(void)err_remedy(err, "%s", REMEDIES[i].remedy);
+	}
 	return -1;
 }
 
@@ -124,6 +149,14 @@ create_file(const char *path, struct err *err)
 }
 
 static int
+run_script(struct db *db, const char *sql, const char *what, struct err *err)
+{
+	int result = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return result == SQLITE_OK ? 0 : fail(db, result, what, err);
+}
+
+static int
 configure(struct db *db, enum db_mode mode, enum db_sync sync, struct err *err)
 {
 	static const int switches[][2] = {
@@ -148,7 +181,7 @@ configure(struct db *db, enum db_mode mode, enum db_sync sync, struct err *err)
 		mode == DB_WRITE ? "PRAGMA journal_mode=WAL;" : "",
 		sync == DB_SYNC_FULL ? "FULL" : "NORMAL",
 		mode == DB_WRITE ? CACHE_KIB_WRITE : CACHE_KIB_READ);
-	return db_script(db, pragmas, err);
+	return run_script(db, pragmas, "opening", err);
 }
 
 int
@@ -217,7 +250,7 @@ slot_find(struct db *db, const struct db_statement *statement)
 struct db_query
 db_query(struct db *db, const struct db_statement *statement)
 {
-	struct db_query q = { .db = db };
+	struct db_query q = { .db = db, .name = statement->name };
 	struct slot *slot = slot_find(db, statement);
 
 	if (slot->statement == NULL) {
@@ -283,8 +316,7 @@ db_step(struct db_query *q, struct err *err)
 		return 1;
 	if (result == SQLITE_DONE)
 		return 0;
-	(void)fail(q->db, result,
-		q->handle == NULL ? "statement" : sqlite3_sql(q->handle), err);
+	(void)fail(q->db, result, q->name, err);
 	return -1;
 }
 
@@ -403,9 +435,7 @@ db_data_version(struct db *db)
 int
 db_script(struct db *db, const char *sql, struct err *err)
 {
-	int result = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
-
-	return result == SQLITE_OK ? 0 : fail(db, result, "script", err);
+	return run_script(db, sql, "script", err);
 }
 
 int

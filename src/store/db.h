@@ -41,6 +41,7 @@ struct db_statement {
 
 struct db_query {
 	struct db *db;
+	const char *name; /* of the statement, for errors */
 	void *handle; /* sqlite3_stmt */
 	int failed; /* first bind error; db_step reports it */
 };

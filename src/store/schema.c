@@ -168,6 +168,16 @@ check_checksum(struct db *db, const struct schema_steps *steps, int version,
 	return 0;
 }
 
+/* A file that once had tables: nobody may mistake it for a new one. */
+static int
+lost(const struct schema_steps *steps, struct err *err)
+{
+	(void)err_set(err, ERR_CORRUPT,
+		"the %s database is empty: its tables are lost", steps->name);
+	return err_remedy(
+		err, "stop with mailherd down and restore it from a backup");
+}
+
 int
 schema_migrate_steps(struct db *db, const struct schema_steps *steps,
 	const char *copy_directory, struct err *err)
@@ -177,6 +187,8 @@ schema_migrate_steps(struct db *db, const struct schema_steps *steps,
 	if (read_version(db, steps, &version, err) != 0 ||
 		check_checksum(db, steps, version, err) != 0)
 		return -1;
+	if (version == 0 && copy_directory != NULL)
+		return lost(steps, err);
 	if (version > 0 && version < steps->count && copy_directory != NULL &&
 		copy_before(db, steps, version, copy_directory, err) != 0)
 		return -1;
@@ -195,6 +207,8 @@ schema_check_steps(
 
 	if (read_version(db, steps, &version, err) != 0)
 		return -1;
+	if (version == 0)
+		return lost(steps, err);
 	if (version < steps->count) {
 		(void)err_set(err, ERR_INVALID,
 			"the %s database has version %d, this program needs %d",
@@ -235,4 +249,18 @@ schema_check(struct db *db, enum schema_file file, struct err *err)
 	struct schema_steps steps = file_steps(file);
 
 	return schema_check_steps(db, &steps, err);
+}
+
+int
+schema_check_known(
+	struct db *db, enum schema_file file, int *version_out, struct err *err)
+{
+	struct schema_steps steps = file_steps(file);
+	int version;
+
+	if (read_version(db, &steps, &version, err) != 0 ||
+		check_checksum(db, &steps, version, err) != 0)
+		return -1;
+	*version_out = version;
+	return 0;
 }

@@ -17,14 +17,19 @@ enum schema_file {
 /* Version that this program writes. */
 int schema_version(enum schema_file file);
 /*
- * Brings the file to schema_version() in one transaction per step. When
- * copy_directory is not NULL and steps are needed on a file that has
- * tables, a VACUUM INTO copy is written there first.
+ * Brings the file to schema_version() in one transaction per step. With
+ * copy_directory NULL the file may be new. Else it must have tables (an
+ * empty one is ERR_CORRUPT: it lost them), and a VACUUM INTO copy is
+ * written there before the first step.
  */
 MUST_CHECK int schema_migrate(struct db *db, enum schema_file file,
 	const char *copy_directory, struct err *err);
-/* ERR_INVALID when the file is older or newer than this program. */
+/* ERR_INVALID when the file is older or newer than this program, ERR_CORRUPT
+ * when it has no tables at all. */
 MUST_CHECK int schema_check(
 	struct db *db, enum schema_file file, struct err *err);
+/* Whether schema_migrate() could: of our kind and not newer. Older is fine. */
+MUST_CHECK int schema_check_known(struct db *db, enum schema_file file,
+	int *version_out, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * usage.db: what the mail store and logins report, written by the
  * directory only. Rows belong to mailboxes of core.db by their id; rows of
- * removed mailboxes are dropped by the jobs.
+ * removed mailboxes are dropped by the directory (usage_sweep.h).
  */
 #include "store/schema_private.h"
 
