@@ -29,8 +29,8 @@ enum account_service {
 /* "imap"; Dovecot's and Postfix's names are the same. */
 const char *account_service_name(enum account_service service);
 /* 0, or -1 for a service that has no logins. */
-MUST_CHECK int account_service_parse(struct span name,
-	enum account_service *service_out);
+MUST_CHECK int account_service_parse(
+	struct span name, enum account_service *service_out);
 
 struct account_hash {
 	const char *stored;
@@ -42,7 +42,8 @@ struct account_hash {
 struct account {
 	int64_t mailbox_id;
 	const char *address; /* canonical: where the mail is */
-	struct account_hash hashes[ACCOUNT_HASHES_MAX]; /* app passwords first */
+	struct account_hash
+		hashes[ACCOUNT_HASHES_MAX]; /* app passwords first */
 	int hash_count;
 };
 

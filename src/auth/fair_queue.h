@@ -40,8 +40,7 @@ void fair_queue_free(struct fair_queue **queue);
  * leave for it, or NULL. Keys are cut at FAIR_QUEUE_KEY_MAX - 1 bytes.
  */
 bool fair_queue_push(struct fair_queue *queue, struct fair_item *item,
-	const char *source, const char *account,
-	struct fair_item **pushed_out);
+	const char *source, const char *account, struct fair_item **pushed_out);
 struct fair_item *fair_queue_pop(struct fair_queue *queue); /* NULL: empty */
 /* The one that waits longest; it stays queued. NULL: empty. */
 struct fair_item *fair_queue_oldest(const struct fair_queue *queue);

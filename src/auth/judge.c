@@ -4,10 +4,13 @@
  * slow hashes in a thread, shared by all attempts that ask the same of the
  * same stored hashes. A job's memory is its arena: the thread reads the
  * candidates and writes the answer, the loop owns the rest.
+ *
+ * A lane is a queue with its threads. Sources that guess (source.h) have a
+ * lane of their own, whose threads the scheduler lets run when nobody else
+ * wants to: people never queue behind a running guess.
  */
 #include "auth/judge.h"
 
-#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +18,7 @@
 
 #include "auth/fair_queue.h"
 #include "auth/positive_cache.h"
+#include "auth/source.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -25,19 +29,32 @@
 #include "model/address.h"
 
 #define QUEUE_MAX 1024
-#define SOURCE_MAX 16
+#define SOURCE_MAX 256 /* an office behind one address, after a restart */
+#define GUESSER_MAX 8
+#define GUESSERS_MAX 64 /* each holds a process of Dovecot or Postfix */
+#define SOURCES_KEPT_MAX 16384
 #define DEADLINE_MS 15000
 #define CACHE_MAX 4096
 #define CACHE_TTL_MS (10 * 60 * 1000)
 #define ATTEMPTS_PER_JOB_MAX 64
 #define THREADS_MAX 64
-#define NICE_LEVEL 10
 #define SWEEP_MS 100
 #define JOB_KEY_SIZE (2 * crypto_auth_hmacsha256_BYTES + 1)
 
 /* bcrypt of the cost that we create with; no password has this result. */
 static const char dummy_hash[] = "{BLF-CRYPT}$2y$10$abcdefghijklmnopqrstuu"
 				 "..............................a";
+
+enum lane_name {
+	LANE_PEOPLE,
+	LANE_GUESSERS,
+	LANE_COUNT
+};
+
+static const int nice_levels[LANE_COUNT] = {
+	[LANE_PEOPLE] = 5,
+	[LANE_GUESSERS] = 19,
+};
 
 struct job;
 
@@ -57,6 +74,7 @@ struct job {
 	struct pool_job pool;
 	struct fair_item waiting;
 	struct judge *judge;
+	enum lane_name lane;
 	struct arena *arena;
 	char key[JOB_KEY_SIZE];
 	const char *mismatch_reason;
@@ -73,13 +91,18 @@ struct job {
 	bool failed; /* memory for a hash was refused */
 };
 
+struct lane {
+	struct fair_queue *queue;
+	struct pool *pool;
+};
+
 struct judge {
 	struct judge_options options;
 	unsigned char job_mac_key[crypto_auth_hmacsha256_KEYBYTES];
-	struct fair_queue *queue;
+	struct lane lanes[LANE_COUNT];
+	struct source_list *sources;
 	struct positive_cache *cache;
 	struct map *jobs; /* waiting and running, by key */
-	struct pool *pool;
 	struct event *sweep;
 	struct judge_stats stats;
 };
@@ -245,6 +268,27 @@ job_matched(struct judge *judge, struct job *job)
 	job_free(job);
 }
 
+static void
+source_of(const struct attempt *attempt, char out[SOURCE_KEY_MAX])
+{
+	source_key(attempt->request.remote_ip, attempt->request.user, out);
+}
+
+/* No password of the account's; each attempt counts, also a shared one. */
+static void
+job_mismatched(struct judge *judge, struct job *job)
+{
+	char source[SOURCE_KEY_MAX];
+	struct attempt *attempt;
+
+	TAILQ_FOREACH(attempt, &job->attempts, of_job)
+	{
+		source_of(attempt, source);
+		source_failed(judge->sources, source, judge->options.now_ms());
+	}
+	job_refuse(judge, job, JUDGE_FAIL, job->mismatch_reason);
+}
+
 /* Back in the loop. */
 static void
 job_done(struct pool_job *pool_job)
@@ -258,16 +302,26 @@ job_done(struct pool_job *pool_job)
 	else if (job->failed)
 		job_refuse(judge, job, JUDGE_TEMP, "memory");
 	else
-		job_refuse(judge, job, JUDGE_FAIL, job->mismatch_reason);
+		job_mismatched(judge, job);
 }
 
 static struct pool_job *
 next_job(void *context)
 {
-	struct judge *judge = context;
-	struct fair_item *item = fair_queue_pop(judge->queue);
+	struct lane *lane = context;
+	struct fair_item *item = fair_queue_pop(lane->queue);
 
 	return item == NULL ? NULL : &job_of_item(item)->pool;
+}
+
+static size_t
+waiting_count(const struct judge *judge)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < LANE_COUNT; i++)
+		count += fair_queue_count(judge->lanes[i].queue);
+	return count;
 }
 
 static void
@@ -275,63 +329,36 @@ sweep_again(struct judge *judge)
 {
 	static const struct timeval interval = { 0, SWEEP_MS * 1000 };
 
-	if (fair_queue_count(judge->queue) > 0 &&
-		!evtimer_pending(judge->sweep, NULL))
+	if (waiting_count(judge) > 0 && !evtimer_pending(judge->sweep, NULL))
 		(void)evtimer_add(judge->sweep, &interval);
 }
 
 /* All deadlines are equally long: the oldest job is the first one late. */
 static void
-sweep_late(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
+sweep_lane(struct judge *judge, struct fair_queue *queue)
 {
-	struct judge *judge = context;
 	int64_t now_ms = judge->options.now_ms();
 	struct fair_item *item;
 
-	while ((item = fair_queue_oldest(judge->queue)) != NULL) {
+	while ((item = fair_queue_oldest(queue)) != NULL) {
 		struct job *job = job_of_item(item);
 
 		if (job->deadline_ms > now_ms)
 			break;
-		fair_queue_remove(judge->queue, item);
+		fair_queue_remove(queue, item);
 		judge->stats.refused_late++;
 		job_refuse(judge, job, JUDGE_TEMP, "late");
 	}
-	sweep_again(judge);
 }
 
-/*
- * The network an attempt comes from. Without an address, and for the
- * machine itself (webmail), each account counts as a source of its own.
- */
 static void
-source_key(const struct judge_request *request, char out[FAIR_QUEUE_KEY_MAX])
+sweep_late(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
-	const char *ip = request->remote_ip;
-	struct in_addr v4;
-	struct in6_addr v6;
-	const unsigned char *b = v6.s6_addr;
+	struct judge *judge = context;
 
-	if (inet_pton(AF_INET6, ip, &v6) == 1) {
-		if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-			memcpy(&v4, b + 12, sizeof(v4));
-		} else if (!IN6_IS_ADDR_LOOPBACK(&v6)) {
-			(void)snprintf(out, FAIR_QUEUE_KEY_MAX,
-				"6 %02x%02x%02x%02x%02x%02x%02x%02x", b[0],
-				b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
-			return;
-		} else {
-			v4.s_addr = htonl(INADDR_LOOPBACK);
-		}
-	} else if (inet_pton(AF_INET, ip, &v4) != 1) {
-		v4.s_addr = htonl(INADDR_LOOPBACK);
-	}
-	if (ntohl(v4.s_addr) >> 24 == 127)
-		(void)snprintf(
-			out, FAIR_QUEUE_KEY_MAX, "local %s", request->user);
-	else
-		(void)snprintf(out, FAIR_QUEUE_KEY_MAX, "4 %06x",
-			(unsigned)(ntohl(v4.s_addr) >> 8));
+	for (int i = 0; i < LANE_COUNT; i++)
+		sweep_lane(judge, judge->lanes[i].queue);
+	sweep_again(judge);
 }
 
 static void
@@ -396,15 +423,18 @@ job_new(struct judge *judge, const struct attempt *attempt,
 }
 
 static bool
-job_push(struct judge *judge, struct job *job,
-	const struct judge_request *request)
+job_push(struct judge *judge, struct job *job, const struct attempt *attempt)
 {
-	char source[FAIR_QUEUE_KEY_MAX];
+	char source[SOURCE_KEY_MAX];
 	struct fair_item *pushed_out;
 
-	source_key(request, source);
-	if (!fair_queue_push(judge->queue, &job->waiting, source, request->user,
-		    &pushed_out))
+	source_of(attempt, source);
+	job->lane =
+		source_guesses(judge->sources, source, judge->options.now_ms())
+			? LANE_GUESSERS
+			: LANE_PEOPLE;
+	if (!fair_queue_push(judge->lanes[job->lane].queue, &job->waiting,
+		    source, attempt->request.user, &pushed_out))
 		return false;
 	map_set(judge->jobs, job->key, job);
 	if (pushed_out != NULL) {
@@ -463,9 +493,9 @@ attempt_queue(struct judge *judge, struct attempt *attempt,
 	job->attempt_count++;
 	if (joins) {
 		judge->stats.joined++;
-	} else if (job_push(judge, job, &attempt->request)) {
+	} else if (job_push(judge, job, attempt)) {
 		sweep_again(judge);
-		pool_wake(judge->pool);
+		pool_wake(judge->lanes[job->lane].pool);
 	} else {
 		judge->stats.refused_busy++;
 		job_refuse(judge, job, JUDGE_TEMP, "busy");
@@ -546,8 +576,9 @@ void
 judge_stats_get(const struct judge *judge, struct judge_stats *out)
 {
 	*out = judge->stats;
-	out->waiting = fair_queue_count(judge->queue);
-	out->running = (size_t)pool_busy(judge->pool);
+	out->waiting = waiting_count(judge);
+	for (int i = 0; i < LANE_COUNT; i++)
+		out->running += (size_t)pool_busy(judge->lanes[i].pool);
 	out->remembered = positive_cache_count(judge->cache);
 }
 
@@ -556,14 +587,10 @@ judge_stats_get(const struct judge *judge, struct judge_stats *out)
  * the nice level must do, or a restart with a thousand clients takes long.
  */
 static int
-default_threads(void)
+default_threads(long cores)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (cores <= 1)
-		return 1;
-	if (cores == 2)
-		return 2;
+	if (cores <= 2)
+		return cores < 1 ? 1 : (int)cores;
 	return cores - 1 > THREADS_MAX ? THREADS_MAX : (int)(cores - 1);
 }
 
@@ -571,11 +598,16 @@ static void
 set_defaults(struct judge_options *options)
 {
 	if (options->threads == 0)
-		options->threads = default_threads();
+		options->threads =
+			default_threads(sysconf(_SC_NPROCESSORS_ONLN));
+	if (options->guesser_threads == 0)
+		options->guesser_threads = (options->threads + 1) / 2;
 	if (options->queue_max == 0)
 		options->queue_max = QUEUE_MAX;
 	if (options->source_max == 0)
 		options->source_max = SOURCE_MAX;
+	if (options->guesser_max == 0)
+		options->guesser_max = GUESSER_MAX;
 	if (options->deadline_ms == 0)
 		options->deadline_ms = DEADLINE_MS;
 	if (options->cache_max == 0)
@@ -588,6 +620,17 @@ set_defaults(struct judge_options *options)
 		options->now_ms = clock_monotonic_ms;
 }
 
+static void
+lane_start(struct judge *judge, enum lane_name name, int threads,
+	size_t queue_max, size_t source_max)
+{
+	struct lane *lane = &judge->lanes[name];
+
+	lane->queue = fair_queue_new(queue_max, source_max);
+	lane->pool = pool_new(judge->options.loop, threads, nice_levels[name],
+		next_job, lane);
+}
+
 struct judge *
 judge_new(const struct judge_options *options)
 {
@@ -596,14 +639,15 @@ judge_new(const struct judge_options *options)
 	judge->options = *options;
 	set_defaults(&judge->options);
 	random_bytes(judge->job_mac_key, sizeof(judge->job_mac_key));
-	judge->queue = fair_queue_new(
-		judge->options.queue_max, judge->options.source_max);
 	judge->cache = positive_cache_new(
 		judge->options.cache_max, judge->options.cache_ttl_ms);
+	judge->sources = source_list_new(SOURCES_KEPT_MAX);
 	judge->jobs = map_new();
 	judge->sweep = evtimer_new(options->loop, sweep_late, judge);
-	judge->pool = pool_new(options->loop, judge->options.threads,
-		NICE_LEVEL, next_job, judge);
+	lane_start(judge, LANE_PEOPLE, judge->options.threads,
+		judge->options.queue_max, judge->options.source_max);
+	lane_start(judge, LANE_GUESSERS, judge->options.guesser_threads,
+		GUESSERS_MAX, judge->options.guesser_max);
 	return judge;
 }
 
@@ -615,11 +659,17 @@ judge_free(struct judge **judge_pointer)
 
 	if (judge == NULL)
 		return;
-	while ((item = fair_queue_pop(judge->queue)) != NULL)
-		job_refuse(judge, job_of_item(item), JUDGE_TEMP, "stopping");
-	pool_free(&judge->pool);
+	for (int i = 0; i < LANE_COUNT; i++) {
+		struct lane *lane = &judge->lanes[i];
+
+		while ((item = fair_queue_pop(lane->queue)) != NULL)
+			job_refuse(judge, job_of_item(item), JUDGE_TEMP,
+				"stopping");
+		pool_free(&lane->pool);
+		fair_queue_free(&lane->queue);
+	}
 	event_free(judge->sweep);
-	fair_queue_free(&judge->queue);
+	source_list_free(&judge->sources);
 	positive_cache_free(&judge->cache);
 	map_free(&judge->jobs);
 	sodium_memzero(judge->job_mac_key, sizeof(judge->job_mac_key));

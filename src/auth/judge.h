@@ -11,6 +11,10 @@
  * mailboxes whose hashes are all fast, pay for a slow hash too when they
  * fail: time does not tell who exists.
  *
+ * A source that guesses (source.h) waits in a queue of its own, for
+ * threads that run when no other thread wants to; the queue is short, and
+ * what does not fit is TEMP. A right password opens from there, too.
+ *
  * What could not be judged (database away, queue full, too late) is TEMP,
  * never FAIL. The judge does not log: its callers do, with the reason.
  */
@@ -39,7 +43,11 @@ struct judge_request {
 	bool secured; /* TLS, or the machine itself */
 };
 
-enum judge_outcome { JUDGE_OK, JUDGE_FAIL, JUDGE_TEMP };
+enum judge_outcome {
+	JUDGE_OK,
+	JUDGE_FAIL,
+	JUDGE_TEMP
+};
 
 struct judge_verdict {
 	enum judge_outcome outcome;
@@ -69,8 +77,10 @@ struct judge_options {
 	void *login_context;
 	/* Zeros take the defaults of judge.c. */
 	int threads;
+	int guesser_threads;
 	size_t queue_max;
 	size_t source_max; /* waiting of one /24 or /64 */
+	size_t guesser_max; /* the same, when it guesses */
 	int deadline_ms; /* waiting at most */
 	size_t cache_max;
 	int64_t cache_ttl_ms;
@@ -80,7 +90,7 @@ struct judge_options {
 };
 
 struct judge_stats {
-	size_t waiting; /* hashes in the queue */
+	size_t waiting; /* hashes in the queues */
 	size_t running; /* hashes in threads */
 	size_t remembered; /* entries of the positive cache */
 	uint64_t hashed; /* slow hashes computed */

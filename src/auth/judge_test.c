@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "auth/source.h"
 #include "base/compiler.h"
 #include "base/fs.h"
 #include "model/address.h"
@@ -24,6 +25,7 @@
 
 #define QUEUE_MAX 6
 #define SOURCE_MAX 3
+#define GUESSER_MAX 2
 #define DEADLINE_MS 1000
 
 static const char rows[] =
@@ -156,6 +158,8 @@ setup(void **state)
 		.login_context = &fixture,
 		.core = &fixture.core,
 		.threads = 1,
+		.guesser_threads = 1,
+		.guesser_max = GUESSER_MAX,
 		.queue_max = QUEUE_MAX,
 		.source_max = SOURCE_MAX,
 		.deadline_ms = DEADLINE_MS,
@@ -452,6 +456,84 @@ a_flooding_network_is_refused_and_a_bystander_is_next(void **state)
 		settle(fixture, &flooders[i]);
 }
 
+/* Refused one after the other, until the source counts as a guesser. */
+static void
+guess(struct fixture *fixture, const char *ip)
+{
+	struct got got;
+
+	for (int i = 0; i <= SOURCE_FAILURES_MAX; i++) {
+		submit(fixture, &got, "anna@example.org", "wrong", ACCOUNT_IMAP,
+			ip);
+		settle(fixture, &got);
+		assert_int_equal(got.outcome, JUDGE_FAIL);
+	}
+}
+
+static void
+people_never_queue_behind_a_guess(void **state)
+{
+	struct fixture *fixture = *state;
+	struct got guesser;
+	struct got bystander;
+
+	guess(fixture, "192.0.2.1");
+	gate_set(true);
+	submit(fixture, &guesser, "a@example.org", "hold", ACCOUNT_IMAP,
+		"192.0.2.1");
+	submit(fixture, &bystander, "anna@example.org", "right", ACCOUNT_IMAP,
+		"192.0.3.1");
+	/* Both run: two threads. */
+	assert_int_equal(stats_of(fixture).running, 2);
+	assert_int_equal(stats_of(fixture).waiting, 0);
+	gate_set(false);
+	settle(fixture, &bystander);
+	assert_int_equal(bystander.outcome, JUDGE_OK);
+	settle(fixture, &guesser);
+	assert_int_equal(guesser.outcome, JUDGE_FAIL);
+}
+
+static void
+a_guesser_has_a_short_queue_and_a_right_password_still_opens(void **state)
+{
+	struct fixture *fixture = *state;
+	struct got flooders[2 + GUESSER_MAX];
+	struct got right;
+
+	guess(fixture, "192.0.2.1");
+	gate_set(true);
+	flood(fixture, flooders, 2 + GUESSER_MAX, "192.0.2.1");
+	assert_int_equal(flooders[1 + GUESSER_MAX].outcome, JUDGE_TEMP);
+	assert_string_equal(flooders[1 + GUESSER_MAX].reason, "busy");
+	gate_set(false);
+	for (int i = 0; i < 2 + GUESSER_MAX; i++)
+		settle(fixture, &flooders[i]);
+	submit(fixture, &right, "anna@example.org", "right", ACCOUNT_IMAP,
+		"192.0.2.200");
+	settle(fixture, &right);
+	assert_int_equal(right.outcome, JUDGE_OK);
+}
+
+static void
+a_guesser_is_forgiven(void **state)
+{
+	struct fixture *fixture = *state;
+	struct got first;
+	struct got second;
+
+	guess(fixture, "192.0.2.1");
+	test_now_ms = SOURCE_FORGIVE_MS;
+	gate_set(true);
+	submit(fixture, &first, "a@example.org", "x", ACCOUNT_IMAP,
+		"192.0.3.1");
+	submit(fixture, &second, "b@example.org", "x", ACCOUNT_IMAP,
+		"192.0.2.1");
+	assert_int_equal(stats_of(fixture).waiting, 1); /* among people */
+	gate_set(false);
+	settle(fixture, &first);
+	settle(fixture, &second);
+}
+
 struct source_case {
 	const char *a;
 	const char *b;
@@ -479,6 +561,7 @@ networks_are_told_apart(void **state)
 		struct got flooders[8];
 		struct got other;
 
+		test_now_ms += 3600 * 1000; /* all is forgiven */
 		gate_set(true);
 		/* Fill the thread from elsewhere, then a's share. */
 		submit(fixture, &flooders[7], "first@example.org", "wrong",
@@ -563,6 +646,9 @@ main(void)
 		CASE(a_database_that_is_away_is_temporary),
 		CASE(the_same_question_is_hashed_once),
 		CASE(a_flooding_network_is_refused_and_a_bystander_is_next),
+		CASE(people_never_queue_behind_a_guess),
+		CASE(a_guesser_has_a_short_queue_and_a_right_password_still_opens),
+		CASE(a_guesser_is_forgiven),
 		CASE(networks_are_told_apart),
 		CASE(who_waits_too_long_is_told),
 		CASE(the_end_answers_everybody),

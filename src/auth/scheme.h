@@ -15,7 +15,12 @@
 #define SCHEME_PASSWORD_MAX 1024 /* bytes of a password that we look at */
 #define SCHEME_HASH_MAX 1024
 
-enum scheme_answer { SCHEME_MATCH, SCHEME_MISMATCH, SCHEME_UNKNOWN, SCHEME_FAILED };
+enum scheme_answer {
+	SCHEME_MATCH,
+	SCHEME_MISMATCH,
+	SCHEME_UNKNOWN,
+	SCHEME_FAILED
+};
 
 /* UNKNOWN: no or foreign prefix; FAILED: memory for the hash was refused. */
 enum scheme_answer scheme_verify(const char *stored, struct span password);
