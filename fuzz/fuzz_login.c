@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What fuzz_sasl.c, fuzz_login_line.c and fuzz_dict.c stand on. */
 #include "fuzz_login.h"
 
 #include <stdlib.h>

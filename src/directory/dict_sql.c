@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Look-ups of dict.c by address; each is an index look-up of one row. */
 #include "directory/dict_sql.h"
 
 #include <stdio.h>

@@ -27,8 +27,8 @@ MUST_CHECK int dict_sql_mailbox(struct db *core, const char *user,
 MUST_CHECK int dict_sql_next_mailbox(struct db *core, const char *after,
 	struct dict_mailbox *out, struct err *err);
 /* 0 when the mailbox of that name is gone. */
-MUST_CHECK int dict_sql_mailbox_id(struct db *core, const char *address,
-	int64_t *id_out, struct err *err);
+MUST_CHECK int dict_sql_mailbox_id(
+	struct db *core, const char *address, int64_t *id_out, struct err *err);
 
 extern const struct db_statement *const dict_statements[];
 extern const size_t dict_statement_count;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One line, one verdict; the password is wiped as soon as the judge has its
+ * own copy. A line that is not of the protocol loses the connection: only
+ * our own glue speaks it.
+ */
 #include "directory/login_line.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One table both ways, so that they cannot differ. */
 #include "directory/tab_escape.h"
 
 #include <string.h>

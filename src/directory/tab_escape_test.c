@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is escaped comes back, and what is no escape is refused. */
 #include "directory/tab_escape.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Passwords are texts behind "=": no test waits for a real hash. */
 #include "directory/test_login.h"
 
 #include <stdio.h>

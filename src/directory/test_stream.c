@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The functions of io/stream.h on two buffers. */
 #include "directory/test_stream.h"
 
 #include "base/alloc.h"

@@ -29,8 +29,8 @@ struct usage *usage_new(struct event_base *loop, struct db *const *db);
 void usage_free(struct usage **usage);
 
 void usage_set_bytes(struct usage *usage, int64_t mailbox_id, int64_t bytes);
-void usage_set_messages(struct usage *usage, int64_t mailbox_id,
-	int64_t messages);
+void usage_set_messages(
+	struct usage *usage, int64_t mailbox_id, int64_t messages);
 /* Time and address of the last login, without a row in the log. */
 void usage_last_login(struct usage *usage, int64_t mailbox_id,
 	const char *service, const char *ip, int64_t at);
