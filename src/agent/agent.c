@@ -10,10 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "agent/tree.h"
@@ -55,29 +53,11 @@ set_down_file(const struct unit *unit, bool present)
 			LOG_TEXT("cause", strerror(errno)));
 }
 
-/*
- * Held by its pidfd while s6 and the record are asked once more whose
- * number it is. Before the record says it, mailherd-finish does not yet
- * block the signal.
- */
 static void
 hurry(const struct unit *unit)
 {
-	struct record_ended ended;
-	struct s6_status now;
-	int fd;
-
-	if (!unit->status.finishing || unit->status.pid <= 1)
-		return;
-	fd = pidfd_open(unit->status.pid, 0);
-	if (fd == -1)
-		return; /* it has ended */
-	s6_status_read(unit->directory, &now);
-	record_read_ended(unit->directory, &ended);
-	if (now.finishing && now.pid == unit->status.pid &&
-		ended.finish_pid == unit->status.pid)
-		(void)pidfd_send_signal(fd, SIGTERM, NULL, 0);
-	close(fd);
+	if (unit->status.finishing)
+		s6_hurry_finish(unit->directory);
 }
 
 static const struct sequencer_operations OPERATIONS = {

@@ -245,6 +245,31 @@ is_listed(const char *const *list, const char *name)
 	return false;
 }
 
+/*
+ * A checker names the copy of an override in the tree; people know their
+ * own file, which has the same lines.
+ */
+static void
+name_overrides(const struct paths *paths, const char *engine, const char *tree,
+	struct arena *arena, struct err *err)
+{
+	const char *copy = arena_printf(arena, "%s/%s/override/", tree, engine);
+	const char *theirs =
+		arena_printf(arena, "%s/%s/", paths->overrides, engine);
+	const char *rest = arena_strdup(arena, err->text), *found;
+	struct strbuf text;
+
+	strbuf_init(&text, sizeof(err->text) + OUTPUT_MAX);
+	while ((found = strstr(rest, copy)) != NULL) {
+		strbuf_add(&text, rest, (size_t)(found - rest));
+		strbuf_add_text(&text, theirs);
+		rest = found + strlen(copy);
+	}
+	strbuf_add_text(&text, rest);
+	snprintf(err->text, sizeof(err->text), "%s", text.data);
+	strbuf_deinit(&text);
+}
+
 static int
 check_engine(const struct engine *engine, struct arena *arena, struct err *err)
 {
@@ -271,8 +296,11 @@ check(const struct tree_input *input, const struct generation *generation,
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (is_listed(generation->engines, engines[i].name) &&
-			check_engine(&engines[i], arena, err) == -1)
+			check_engine(&engines[i], arena, err) == -1) {
+			name_overrides(input->paths, engines[i].name, tree,
+				arena, err);
 			return -1;
+		}
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "cli/lifecycle.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +20,7 @@
 #include "supervise/s6.h"
 
 #define AGENT_SOCKET "control/agent"
+#define AGENT_SERVICE "agent"
 #define SYSTEMD_RUNS "/run/systemd/system"
 #define SYSTEMCTL "/usr/bin/systemctl"
 #define SYSTEMD_UNIT "mailherd.service"
@@ -35,6 +38,32 @@ lifecycle_pause(int ms)
 		.tv_nsec = ms % 1000 * 1000000L };
 
 	nanosleep(&pause, NULL);
+}
+
+int
+lifecycle_each_supervisor(const char *scan, const char *letters)
+{
+	DIR *directory = opendir(scan);
+	struct dirent *entry;
+	int count = 0;
+
+	if (directory == NULL)
+		return 0;
+	while ((entry = readdir(directory)) != NULL) {
+		char path[PATH_MAX];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", scan, entry->d_name);
+		if (s6_supervisor_pid(path) == 0)
+			continue;
+		count++;
+		if (letters != NULL)
+			(void)s6_command(path, letters);
+		s6_hurry_finish(path);
+	}
+	closedir(directory);
+	return count;
 }
 
 bool
@@ -84,15 +113,25 @@ print_progress(json_t *packet, void *context)
 	fflush(stdout);
 }
 
-/* The agent is being started again: s6 does it within a second or so. */
+static void
+agent_directory(const struct command_call *call, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/" AGENT_SERVICE, call->paths.services);
+}
+
+/* The agent is being started again; if it has to wait for that, not now. */
 static bool
 is_away(const struct command_call *call, const struct err *err,
 	int64_t until_ms)
 {
+	char agent[PATH_MAX];
+
 	if (err->code != ERR_UNAVAILABLE || err->remedy[0] != '\0' ||
 		clock_monotonic_ms() >= until_ms ||
 		!s6_scan_running(call->paths.services))
 		return false;
+	agent_directory(call, agent);
+	s6_hurry_finish(agent);
 	lifecycle_pause(POLL_MS);
 	return true;
 }
@@ -165,14 +204,20 @@ lifecycle_wait_healthy(struct command_call *call)
 	return 0;
 }
 
-static void
-wait_for_end(const struct command_call *call)
+static int
+wait_for_end(const struct command_call *call, struct err *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
 
-	while (s6_scan_running(call->paths.services) &&
-		clock_monotonic_ms() < deadline_ms)
+	while (s6_scan_running(call->paths.services)) {
+		if (clock_monotonic_ms() > deadline_ms)
+			return err_set(err, ERR_BUSY,
+				"services still run after %d s",
+				END_DEADLINE_MS / 1000);
+		(void)lifecycle_each_supervisor(call->paths.services, NULL);
 		lifecycle_pause(POLL_MS);
+	}
+	return 0;
 }
 
 int
@@ -183,8 +228,7 @@ lifecycle_down(struct command_call *call)
 	int status = 0;
 
 	if (!s6_scan_running(call->paths.services)) {
-		if (!call->json)
-			puts("not running");
+		puts(call->json ? "{\"state\":\"down\"}" : "not running");
 		return 0;
 	}
 	/* Else systemd would start it again. */
@@ -200,10 +244,9 @@ lifecycle_down(struct command_call *call)
 		(void)s6_scan_command(call->paths.services, "t");
 	}
 	/* s6-svscan waits for us when it is the one that called. */
-	if (!is_direct)
-		wait_for_end(call);
-	if (!call->json)
-		puts("down");
+	if (!is_direct && wait_for_end(call, &err) == -1)
+		return command_fail(call, &err);
+	puts(call->json ? "{\"state\":\"down\"}" : "down");
 	return 0;
 }
 
@@ -223,29 +266,28 @@ lifecycle_restart(struct command_call *call)
 		return command_fail(call, &err);
 	if (service == NULL)
 		return lifecycle_wait_healthy(call);
-	if (!call->json)
-		puts("restarted");
+	puts(call->json ? "{\"state\":\"restarted\"}" : "restarted");
 	return 0;
 }
 
 static const struct command_option UP_OPTIONS[] = {
 	{ .name = "foreground",
 		.sentence =
-			"become the supervisor, as systemd and containers want it" },
+			"Become the supervisor, as systemd and containers want it" },
 	{ .name = NULL },
 };
 
 static const struct command_option DOWN_OPTIONS[] = {
-	{ .name = "direct", .sentence = "do not go through systemd" },
+	{ .name = "direct", .sentence = "Do not go through systemd" },
 	{ .name = NULL },
 };
 
 static const struct command_option LOGS_OPTIONS[] = {
-	{ .name = "follow", .sentence = "go on with what comes" },
-	{ .name = "f", .sentence = "the same" },
+	{ .name = "follow", .sentence = "Go on with what comes" },
+	{ .name = "f", .sentence = "The same" },
 	{ .name = "lines",
 		.value = "N",
-		.sentence = "how many lines of the past (100)" },
+		.sentence = "How many lines of the past (100)" },
 	{ .name = NULL },
 };
 
@@ -255,31 +297,40 @@ const struct command lifecycle_commands[] = {
 		.summary = "Start all services and wait until they are healthy",
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_up,
-		.options = UP_OPTIONS },
+		.options = UP_OPTIONS,
+		.description =
+			"Renders the configuration first. When an engine's own check finds fault with it, the last good one stays in force, and the file and line are said. With systemd the unit mailherd.service is started. What runs already is left alone." },
 	{ .name = "down",
 		.usage = "",
 		.summary = "Stop all services in order",
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_down,
-		.options = DOWN_OPTIONS },
+		.options = DOWN_OPTIONS,
+		.description = "Public listeners stop first, databases last." },
 	{ .name = "restart",
 		.usage = "[SERVICE]",
 		.summary = "Render, check and restart one service or all",
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_restart,
-		.arguments_max = 1 },
+		.arguments_max = 1,
+		.description =
+			"Needed after a change of mailherd.conf or of a file below engines/ beside it; changes of domains, mailboxes and aliases need nothing. A configuration that does not pass the engine's own check is refused and everything goes on as it was; one with which the service does not become ready is taken back. Cuts the wait of a service short that ended too often." },
 	{ .name = "status",
 		.usage = "",
 		.summary = "Show each service and how it is",
 		.privilege = COMMAND_ROOT,
-		.run = lifecycle_status },
+		.run = lifecycle_status,
+		.description =
+			"Exit status 0: it runs; 1: a service that is needed is not ready in time; 3: not running." },
 	{ .name = "logs",
 		.usage = "[SERVICE]",
 		.summary = "Show what services wrote",
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_logs,
 		.arguments_max = 1,
-		.options = LOGS_OPTIONS },
+		.options = LOGS_OPTIONS,
+		.description =
+			"Without a service the lines of all, in the order of their time. JSON is one object a line." },
 	{ .name = "exec",
 		.usage = "TOOL [ARGUMENT]...",
 		.summary = "Run an engine's own tool against this instance",
@@ -287,6 +338,8 @@ const struct command lifecycle_commands[] = {
 		.run = lifecycle_exec,
 		.arguments_min = 1,
 		.arguments_max = COMMAND_ANY_COUNT,
-		.pass_through = true },
+		.pass_through = true,
+		.description =
+			"The tool gets the configuration of this instance and all that stands behind its name: mailherd exec postqueue -p. A wrong name shows which tools there are." },
 	{ .name = NULL },
 };

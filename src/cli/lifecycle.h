@@ -28,6 +28,11 @@ bool lifecycle_is_systemds(const struct command_call *call);
 /* Runs systemctl; its exit status. */
 MUST_CHECK int lifecycle_systemctl(
 	const char *verb, int *status_out, struct err *err);
+/*
+ * Commands s6-supervise of each service (letters may be NULL) and lets no
+ * finish program hold it up; returns how many there are.
+ */
+int lifecycle_each_supervisor(const char *scan, const char *letters);
 void lifecycle_pause(int ms);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/json_write.h"
 #include "base/strbuf.h"
 #include "cli/lifecycle.h"
 
@@ -28,6 +29,7 @@
 #define LINES_MAX 1000000
 #define FOLLOW_MS 300
 #define CHUNK 8192
+#define OBJECT_MAX (1024 * 1024)
 
 struct tail {
 	const char *service;
@@ -39,6 +41,7 @@ struct tail {
 struct tails {
 	struct tail items[SERVICES_MAX];
 	size_t count;
+	bool json;
 	bool named; /* several services: lines say whose they are */
 };
 
@@ -228,10 +231,36 @@ compare_lines(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* A line is its time, a blank, and what the service wrote. */
+static void
+print_object(const char *service, struct span line)
+{
+	const char *blank = memchr(line.data, ' ', line.length);
+	size_t stamp = blank ? (size_t)(blank - line.data) : 0;
+	struct json_writer w;
+	struct strbuf out;
+
+	strbuf_init(&out, OBJECT_MAX);
+	json_writer_init(&w, &out);
+	json_object_open(&w, NULL);
+	json_text(&w, "service", service);
+	json_span(&w, "at", (struct span){ line.data, stamp });
+	stamp += blank != NULL;
+	json_span(&w, "text",
+		(struct span){ line.data + stamp, line.length - stamp });
+	json_object_close(&w);
+	puts(out.data);
+	strbuf_deinit(&out);
+}
+
 static void
 print_line(const struct tails *tails, const char *service, const char *text,
 	size_t length)
 {
+	if (tails->json) {
+		print_object(service, (struct span){ text, length });
+		return;
+	}
 	if (tails->named)
 		printf("%-10s ", service);
 	printf("%.*s\n", (int)length, text);
@@ -348,7 +377,7 @@ lifecycle_logs(struct command_call *call)
 {
 	bool follows = command_option(call, "follow") != NULL ||
 		       command_option(call, "f") != NULL;
-	struct tails tails = { 0 };
+	struct tails tails = { .json = call->json };
 	struct err err = { 0 };
 	long count = 0;
 

@@ -4,7 +4,6 @@
  * starts s6-svscan, then waits. Everything about the order of services is
  * the agent's. A tree whose s6-svscan was killed is ended first.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -66,43 +65,17 @@ prepare(const struct command_call *call, struct err *err)
 	return answer;
 }
 
-/* Calls s6-supervise of each service; returns how many there are. */
-static int
-each_supervisor(const char *scan, const char *letters)
-{
-	DIR *directory = opendir(scan);
-	struct dirent *entry;
-	int count = 0;
-
-	if (directory == NULL)
-		return 0;
-	while ((entry = readdir(directory)) != NULL) {
-		char path[PATH_MAX];
-
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", scan, entry->d_name);
-		if (s6_supervisor_pid(path) == 0)
-			continue;
-		count++;
-		if (letters != NULL)
-			(void)s6_command(path, letters);
-	}
-	closedir(directory);
-	return count;
-}
-
 /* What a killed s6-svscan left behind would stand in the new one's way. */
 static int
 end_orphans(const struct command_call *call, struct err *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + ORPHAN_DEADLINE_MS;
 
-	if (each_supervisor(call->paths.services, "dx") == 0)
+	if (lifecycle_each_supervisor(call->paths.services, "dx") == 0)
 		return 0;
 	if (!call->json)
 		puts("ending services whose supervisor was killed");
-	while (each_supervisor(call->paths.services, NULL) > 0) {
+	while (lifecycle_each_supervisor(call->paths.services, NULL) > 0) {
 		if (clock_monotonic_ms() > deadline_ms)
 			return err_set(err, ERR_BUSY,
 				"services of an earlier start do not end");
@@ -157,6 +130,8 @@ become_svscan(const struct command_call *call, struct err *err)
 	umask(022);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* a valid call */
+	/* A lock or pipe of the script that called us would be held for ever. */
+	(void)close_range(STDERR_FILENO + 1, ~0U, 0);
 	execve(argv[0], (char *const *)argv, (char *const *)environment);
 	return err_errno(err, errno, "starting %s", argv[0]);
 }

@@ -40,16 +40,16 @@ struct setup {
 };
 
 static const struct command_option SETUP_OPTIONS[] = {
-	{ "hostname", "NAME", "full name of this mail host" },
-	{ "domain", "DOMAIN", "first mail domain" },
+	{ "hostname", "NAME", "Full name of this mail host" },
+	{ "domain", "DOMAIN", "First mail domain" },
 	{ "profile", "PROFILE",
 		"lite, standard or full; default: as memory allows" },
-	{ "tz", "ZONE", "time zone of the services; default: the machine's" },
-	{ "forwarder", "ADDRESS", "resolver to ask instead of the root servers",
+	{ "tz", "ZONE", "Time zone of the services; default: the machine's" },
+	{ "forwarder", "ADDRESS", "Resolver to ask instead of the root servers",
 		true },
 	{ "listen", "NAME=ADDRESS:PORT",
-		"where a public port listens, or NAME=off", true },
-	{ "ipv6", "yes|no", "whether IPv6 is used" },
+		"Where a public port listens, or NAME=off", true },
+	{ "ipv6", "yes|no", "Whether IPv6 is used" },
 	{ .name = NULL },
 };
 
@@ -321,7 +321,11 @@ run_setup(struct command_call *call)
 	struct err err = { 0 };
 
 	if (read_options(&setup, &err) == -1 || judge(&setup, &err) == -1 ||
-		read_domain(&setup, &err) == -1 || change(&setup, &err) == -1)
+		read_domain(&setup, &err) == -1 ||
+		setup_check_data(&call->paths, setup.instance.hostname,
+			setup.domain[0] == '\0' ? NULL : setup.domain,
+			&err) == -1 ||
+		change(&setup, &err) == -1)
 		return command_fail(call, &err);
 	if (call->json)
 		print_json(&setup);

@@ -9,11 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "supervise/record.h"
 
 #define STATUS_SIZE 35
 #define STATUS_PID 24
@@ -135,6 +139,36 @@ bool
 s6_command(const char *service, const char *letters)
 {
 	return fifo_send(service, "supervise/control", letters);
+}
+
+/* Before the record names it, the finish program may not yet block it. */
+static bool
+may_be_hurried(const char *service, pid_t pid)
+{
+	struct s6_status status;
+	struct record_ended ended;
+
+	s6_status_read(service, &status);
+	record_read_ended(service, &ended);
+	return status.finishing && status.pid == pid && ended.finish_pid == pid;
+}
+
+void
+s6_hurry_finish(const char *service)
+{
+	struct s6_status status;
+	int fd;
+
+	s6_status_read(service, &status);
+	if (!status.finishing || status.pid <= 1)
+		return;
+	/* Held by it while s6 is asked once more whose number it is. */
+	fd = pidfd_open(status.pid, 0);
+	if (fd == -1)
+		return; /* it has ended */
+	if (may_be_hurried(service, status.pid))
+		(void)pidfd_send_signal(fd, SIGTERM, NULL, 0);
+	close(fd);
 }
 
 bool

@@ -36,7 +36,12 @@ pid_t s6_supervisor_pid(const char *service);
  * exit when down. False when nobody supervises the service.
  */
 bool s6_command(const char *service, const char *letters);
-/* The same for s6-svscan: "a" look for new services, "t" end everything. */
+/*
+ * Ends the wait of mailherd-finish before the next start, when it waits.
+ * Its other work is not cut short.
+ */
+void s6_hurry_finish(const char *service);
+/* The same as s6_command() for s6-svscan: "a" look for new services, "t" end everything. */
 bool s6_scan_command(const char *scan, const char *letters);
 bool s6_scan_running(const char *scan);
 
