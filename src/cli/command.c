@@ -16,6 +16,7 @@
 
 #include "base/json_write.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 #include "cli/help.h"
 #include "model/resource.h"
 
@@ -103,23 +104,29 @@ find_field(const struct command *command, const char *name,
 }
 
 static int
+help_remedy(const struct command *command, struct err *err)
+{
+	if (command == NULL)
+		return err_remedy(err, "mailherd --help shows what there is");
+	return err_remedy(
+		err, "mailherd %s --help shows what there is", command->name);
+}
+
+static int
 unknown_option(const struct command *command, const char *name, struct err *err)
 {
 	struct known_option option;
 
 	(void)err_field(
 		err, ERR_INVALID, name, "there is no option --%s", name);
-	if (command == NULL)
-		return err_remedy(err, "mailherd --help shows what there is");
-	if (strcmp(name, "password") == 0 &&
+	if (command != NULL && strcmp(name, "password") == 0 &&
 		find_in(command->options, "password-file", &option)) {
 		(void)err_field(err, ERR_INVALID, "password",
 			"a password does not belong into the command line, where every user of this machine can read it");
 		return err_remedy(err,
 			"leave it out to be asked, or use --password-file FILE or --generate");
 	}
-	return err_remedy(
-		err, "mailherd %s --help shows what there is", command->name);
+	return help_remedy(command, err);
 }
 
 static void
@@ -147,18 +154,24 @@ parse_option(struct parser *parser, const char *text, struct err *err)
 			(!find_in(command->options, name, &option) &&
 				!find_field(command, name, &option))))
 		return unknown_option(command, name, err);
-	if (!option.takes_value && value != NULL)
-		return err_field(
+	if (!option.takes_value && value != NULL) {
+		(void)err_field(
 			err, ERR_INVALID, name, "--%s takes no value", name);
+		return err_remedy(err, "write only --%s", name);
+	}
 	if (option.takes_value && value == NULL) {
-		if (parser->next >= parser->argc)
-			return err_field(err, ERR_INVALID, name,
+		if (parser->next >= parser->argc) {
+			(void)err_field(err, ERR_INVALID, name,
 				"--%s needs a value", name);
+			return help_remedy(command, err);
+		}
 		value = parser->argv[parser->next++];
 	}
-	if (!option.repeatable && command_option(parser->call, option.name))
-		return err_field(
+	if (!option.repeatable && command_option(parser->call, option.name)) {
+		(void)err_field(
 			err, ERR_INVALID, name, "--%s was given twice", name);
+		return err_remedy(err, "give it once");
+	}
 	add_given(parser, option.name, value == NULL ? "" : value);
 	return 0;
 }
@@ -277,14 +290,19 @@ parse(struct parser *parser, const char **group, struct err *err)
 }
 
 static int
-open_file(const char *path, int *fd_out, struct err *err)
+open_file(const char *name, const char *path, int *fd_out, struct err *err)
 {
 	int fd = STDIN_FILENO;
 
 	if (strcmp(path, "-") != 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return err_errno(err, errno, "%s", path);
+	if (fd < 0) {
+		(void)err_field(err,
+			errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, name,
+			"%s: %s", path, strerrordesc_np(errno));
+		return err_remedy(err,
+			"name a file that can be read, or - for standard input");
+	}
 	*fd_out = fd;
 	return 0;
 }
@@ -295,7 +313,8 @@ open_files(struct command_call *call, struct err *err)
 	const struct command *command = call->command;
 
 	if (command->argument_is_file && call->argument_count > 0 &&
-		open_file(call->arguments[0], &call->argument_file, err) != 0)
+		open_file("file", call->arguments[0], &call->argument_file,
+			err) != 0)
 		return -1;
 	for (size_t i = 0; i < call->given_count; i++) {
 		struct command_given *given = &call->given[i];
@@ -303,7 +322,8 @@ open_files(struct command_call *call, struct err *err)
 
 		if (find_in(command->options, given->name, &option) &&
 			option.is_file &&
-			open_file(given->value, &given->file, err) != 0)
+			open_file(given->name, given->value, &given->file,
+				err) != 0)
 			return -1;
 	}
 	return 0;
@@ -435,6 +455,29 @@ fail_json(const struct err *err)
 	strbuf_deinit(&text);
 }
 
+/* Errors quote what was given; a terminal must not obey it. */
+static void
+say(const char *head, const char *text)
+{
+	(void)fputs(head, stderr);
+	while (*text != '\0') {
+		size_t length = utf8_length(text, strlen(text));
+		unsigned char byte = (unsigned char)*text;
+
+		if (byte < ' ' || byte == 0x7f || length == 0) {
+			(void)fprintf(stderr, "\\x%02x", byte);
+			length = 1;
+		} else if (byte == 0xc2 && (unsigned char)text[1] < 0xa0) {
+			(void)fprintf(
+				stderr, "\\u%04x", (unsigned char)text[1]);
+		} else {
+			(void)fwrite(text, 1, length, stderr);
+		}
+		text += length;
+	}
+	(void)fputc('\n', stderr);
+}
+
 int
 command_fail(const struct command_call *call, const struct err *err)
 {
@@ -443,9 +486,9 @@ command_fail(const struct command_call *call, const struct err *err)
 		return err_exit_status(err->code);
 	}
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "mailherd: %s\n", err->text);
+	say("mailherd: ", err->text);
 	if (err->remedy[0] != '\0')
-		(void)fprintf(stderr, "  %s\n", err->remedy);
+		say("  ", err->remedy);
 	return err_exit_status(err->code);
 }
 

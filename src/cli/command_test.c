@@ -154,7 +154,7 @@ static const struct {
 	{ "thing add a --store-id x", STATUS_INVALID, "" },
 	{ "thing add a --id 1", STATUS_INVALID, "" },
 	{ "one --root relative", STATUS_INVALID, "" },
-	{ "one --file /nonexistent", 1, "" },
+	{ "one --file /nonexistent", 3, "" },
 };
 
 static void

@@ -264,7 +264,10 @@ print_text(const struct dns *dns)
 	dns_records_zone(&dns->records, &out);
 	strbuf_add_text(&out,
 		"\nPTR records are set where the address comes from: ask the provider.\n");
-	if (dns->private_only)
+	if (dns->address_count == 0)
+		strbuf_add_text(&out,
+			"No address was found on this machine: publish A and AAAA records of its host name, too.\n");
+	else if (dns->private_only)
 		strbuf_add_text(&out,
 			"The addresses above are private: publish the public address that leads here instead.\n");
 	printf("%s", out.data);

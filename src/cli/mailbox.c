@@ -61,7 +61,10 @@ run_add(struct command_call *call)
 	if (object_fill(call, &mailbox, &given, &err) != 0 ||
 		object_open(call, &model, &err) != 0)
 		return command_fail(call, &err);
-	status = password_input_read(call, &model, &password, &err);
+	/* Before a person types a password twice for nothing. */
+	status = mailbox_add_check(&model, &mailbox, given, &err);
+	if (status == 0)
+		status = password_input_read(call, &model, &password, &err);
 	if (status == 0) {
 		mailbox.password = password.hash;
 		status = mailbox_add(&model, &mailbox, given, &mailbox, &err);

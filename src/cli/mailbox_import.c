@@ -6,6 +6,7 @@
  */
 #include "cli/mailbox_import.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -150,6 +151,7 @@ import_slice(struct import *import, struct err *err)
 
 	if (model_batch_begin(import->model, err) != 0)
 		return -1;
+	errno = 0;
 	while (status == 0 && lines < SLICE &&
 		fgets(import->line, LINE_SIZE, import->input) != NULL) {
 		import->line_number++;
@@ -161,6 +163,8 @@ import_slice(struct import *import, struct err *err)
 			(void)err_prefix(err, "line %lld",
 				(long long)import->line_number);
 	}
+	if (status == 0 && ferror(import->input))
+		status = err_errno(err, errno, "reading the file");
 	if (end_slice(import, status, err) != 0)
 		return -1;
 	return lines == SLICE ? 1 : 0;
@@ -202,23 +206,28 @@ mailbox_import_run(struct command_call *call)
 	struct arena *slice_arena;
 	int got = 1;
 
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
 	import.input =
 		fdopen(fcntl(call->argument_file, F_DUPFD_CLOEXEC, 0), "r");
+	if (import.input == NULL) {
+		(void)err_errno(&err, errno, "reading the file");
+		return command_fail(call, &err);
+	}
+	if (object_open(call, &model, &err) != 0) {
+		(void)fclose(import.input);
+		return command_fail(call, &err);
+	}
 	slice_arena = arena_new();
 	model.arena = slice_arena;
-	while (got == 1 && import.input != NULL) {
+	while (got == 1) {
 		got = import_slice(&import, &err);
 		arena_reset(slice_arena);
 	}
-	if (import.input != NULL)
-		(void)fclose(import.input);
+	(void)fclose(import.input);
 	model_close(&model);
 	arena_free(&slice_arena);
 	if (got < 0) {
 		(void)err_remedy(&err,
-			"%lld mailboxes were added before; mend the line and go on with --skip-existing",
+			"%lld mailboxes were added before; mend it and go on with --skip-existing",
 			(long long)import.added);
 		return command_fail(call, &err);
 	}

@@ -7,6 +7,8 @@
 
 #include "base/strbuf.h"
 #include "cli/table.h"
+#include "model/domain.h"
+#include "model/mailbox.h"
 
 #define JSON_MAX (1024 * 1024)
 #define LABEL_WIDTH 22
@@ -202,10 +204,34 @@ read_list(const struct command_call *call, const struct resource *resource,
 	if (limit == NULL)
 		return 0;
 	if (span_parse_uint64(span_from(limit), INT64_MAX, &number) != 0 ||
-		number == 0)
-		return err_field(err, ERR_INVALID, "limit",
-			"--limit must be a number above 0");
+		number == 0) {
+		(void)err_field(err, ERR_INVALID, "limit",
+			"--limit can not be \"%.60s\"", limit);
+		return err_remedy(err, "write a whole number above 0");
+	}
 	list->limit = (int64_t)number;
+	return 0;
+}
+
+/* The owner must exist, and is known by its canonical name. */
+static int
+find_owner(struct model *model, const struct resource *resource,
+	struct model_list *list, struct err *err)
+{
+	struct domain domain;
+	struct mailbox mailbox;
+
+	if (list->owner == NULL)
+		return 0;
+	if (strcmp(resource->owner, mailbox_resource.name) == 0) {
+		if (mailbox_load(model, list->owner, &mailbox, err) != 0)
+			return -1;
+		list->owner = mailbox.address;
+		return 0;
+	}
+	if (domain_load(model, list->owner, &domain, err) != 0)
+		return -1;
+	list->owner = domain.name;
 	return 0;
 }
 
@@ -221,6 +247,10 @@ object_list(struct command_call *call, const struct resource *resource)
 	if (read_list(call, resource, &list, &err) != 0 ||
 		object_open(call, &model, &err) != 0)
 		return command_fail(call, &err);
+	if (find_owner(&model, resource, &list, &err) != 0) {
+		model_close(&model);
+		return command_fail(call, &err);
+	}
 	begin_list(&out);
 	status = model_list(&model, resource, &list, list_row, &out, &err);
 	end_list(&out, status == 0);

@@ -16,6 +16,7 @@
 #include "model/mailbox.h"
 
 #define DEFAULT_SCHEME "BLF-CRYPT"
+#define BLF_CRYPT_BYTES 72
 #define FAST_SCHEME "SSHA256" /* enough for 24 random characters */
 #define GENERATED_LENGTH 20
 #define LINE_SIZE (SCHEME_PASSWORD_MAX + 2)
@@ -56,9 +57,12 @@ read_line(int fd, const sigset_t *awake, char line[LINE_SIZE], struct err *err)
 			break;
 		length++;
 	}
-	if (length == LINE_SIZE)
-		return err_field(err, ERR_TOO_BIG, "password",
+	if (length == LINE_SIZE) {
+		(void)err_field(err, ERR_TOO_BIG, "password",
 			"the password is too long");
+		return err_remedy(err, "choose one of at most %d bytes",
+			SCHEME_PASSWORD_MAX);
+	}
 	if (length > 0 && line[length - 1] == '\r')
 		length--;
 	return (ptrdiff_t)length;
@@ -165,14 +169,20 @@ static int
 take_hash(
 	struct command_call *call, struct password_input *out, struct err *err)
 {
-	const char *hash = command_option(call, "password-hash");
+	char line[LINE_SIZE];
+	ptrdiff_t length =
+		read_line(command_option_file(call, "password-hash-file"), NULL,
+			line, err);
 
-	if (!scheme_is_hash(hash)) {
+	if (length < 0)
+		return -1;
+	line[length] = '\0';
+	if (length > SCHEME_HASH_MAX || !scheme_is_hash(line)) {
 		(void)err_field(err, ERR_INVALID, "password_hash",
 			"the hash does not begin with a known {SCHEME}");
 		return err_remedy(err, "write it like {BLF-CRYPT}$2y$05$...");
 	}
-	out->hash = hash;
+	out->hash = arena_strdup(call->arena, line);
 	return 0;
 }
 
@@ -183,10 +193,10 @@ check_choice(struct command_call *call, struct err *err)
 
 	count += command_option(call, "password-file") != NULL;
 	count += command_option(call, "generate") != NULL;
-	count += command_option(call, "password-hash") != NULL;
+	count += command_option(call, "password-hash-file") != NULL;
 	if (count > 1)
 		return err_field(err, ERR_INVALID, "password",
-			"give only one of --password-file, --generate and --password-hash");
+			"give only one of --password-file, --generate and --password-hash-file");
 	return 0;
 }
 
@@ -206,6 +216,20 @@ chosen_scheme(struct command_call *call, struct err *err)
 	return NULL;
 }
 
+/* bcrypt reads no further: the rest would count for nothing. */
+static int
+check_length(const char *scheme, struct span password, struct err *err)
+{
+	if (strcmp(scheme, DEFAULT_SCHEME) != 0 ||
+		password.length <= BLF_CRYPT_BYTES)
+		return 0;
+	(void)err_field(err, ERR_TOO_BIG, "password",
+		"%s sees only the first %d bytes of a password, this one has %zu",
+		scheme, BLF_CRYPT_BYTES, password.length);
+	return err_remedy(
+		err, "choose a shorter one, or add --password-scheme ARGON2ID");
+}
+
 int
 password_input_read(struct command_call *call, struct model *model,
 	struct password_input *out, struct err *err)
@@ -219,7 +243,7 @@ password_input_read(struct command_call *call, struct model *model,
 	*out = (struct password_input){ 0 };
 	if (scheme == NULL || check_choice(call, err) != 0)
 		return -1;
-	if (command_option(call, "password-hash") != NULL)
+	if (command_option(call, "password-hash-file") != NULL)
 		return take_hash(call, out, err);
 	if (command_option(call, "generate") != NULL) {
 		random_password(line, GENERATED_LENGTH);
@@ -230,7 +254,8 @@ password_input_read(struct command_call *call, struct model *model,
 	}
 	if (length >= 0) {
 		password.length = (size_t)length;
-		if (mailbox_password_check(model, password, err) == 0)
+		if (mailbox_password_check(model, password, err) == 0 &&
+			check_length(scheme, password, err) == 0)
 			status = hash_password(
 				call, scheme, password, &out->hash, err);
 	}

@@ -10,23 +10,24 @@
 #include "cli/command.h"
 #include "model/model.h"
 
-#define PASSWORD_INPUT_OPTIONS                                                               \
-	{                                                                                    \
-		.name = "password-file",                                                     \
-		.value = "FILE",                                                             \
-		.is_file = true,                                                             \
-		.sentence =                                                                  \
-			"Read the password from the file's first line; - is standard input"  \
-	},                                                                                   \
-		{ .name = "generate",                                                        \
-			.sentence = "Make a password and print it once" },                   \
-		{ .name = "password-hash",                                                   \
-			.value = "HASH",                                                     \
-			.sentence =                                                          \
-				"Take over an existing hash, with its {SCHEME} before it" }, \
-	{                                                                                    \
-		.name = "password-scheme", .value = "SCHEME",                                \
-		.sentence = "Hash with BLF-CRYPT (default) or ARGON2ID"                      \
+#define PASSWORD_INPUT_OPTIONS                                                                                \
+	{                                                                                                     \
+		.name = "password-file",                                                                      \
+		.value = "FILE",                                                                              \
+		.is_file = true,                                                                              \
+		.sentence =                                                                                   \
+			"Read the password from the file's first line; - is standard input"                   \
+	},                                                                                                    \
+		{ .name = "generate",                                                                         \
+			.sentence = "Make a password and print it once" },                                    \
+		{ .name = "password-hash-file",                                                               \
+			.value = "FILE",                                                                      \
+			.is_file = true,                                                                      \
+			.sentence =                                                                           \
+				"Take over the hash in the file's first line, with its {SCHEME} before it" }, \
+	{                                                                                                     \
+		.name = "password-scheme", .value = "SCHEME",                                                 \
+		.sentence = "Hash with BLF-CRYPT (default) or ARGON2ID"                                       \
 	}
 
 struct password_input {

@@ -48,7 +48,7 @@ static const struct command_option SETUP_OPTIONS[] = {
 	{ "forwarder", "ADDRESS", "Resolver to ask instead of the root servers",
 		true },
 	{ "listen", "NAME=ADDRESS:PORT",
-		"Where a public port listens, or NAME=off", true },
+		"Where a public port listens; NAME=PORT, NAME=off", true },
 	{ "ipv6", "yes|no", "Whether IPv6 is used" },
 	{ .name = NULL },
 };
@@ -102,6 +102,18 @@ propose(struct setup *setup, struct err *err)
 	return 0;
 }
 
+static bool
+is_port_name(const char *text, size_t length)
+{
+	for (int port = 0; port < PORT_COUNT; port++) {
+		const char *name = instance_port_name(port);
+
+		if (strlen(name) == length && strncmp(name, text, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* imap=192.0.2.1:143 imap=[2001:db8::1]:143 are two addresses of one key. */
 static int
 add_listen(struct setup *setup, const char *text, struct err *err)
@@ -113,6 +125,13 @@ add_listen(struct setup *setup, const char *text, struct err *err)
 		(void)err_field(err, ERR_INVALID, "listen",
 			"--listen %s is not NAME=ADDRESS:PORT", text);
 		return err_remedy(err, "for example: --listen http=*:8080");
+	}
+	if (!is_port_name(text, (size_t)(equals - text))) {
+		(void)err_field(err, ERR_INVALID, "listen",
+			"--listen %s does not begin with a public port's name",
+			text);
+		return err_remedy(err,
+			"use smtp, submission, submissions, imap, imaps, pop3, pop3s, sieve, http or https");
 	}
 	key = arena_printf(
 		setup->call->arena, "listen.%.*s", (int)(equals - text), text);
@@ -310,7 +329,12 @@ print_text(const struct setup *setup)
 		printf("Made a self-signed certificate.\n");
 	if (setup->domain_added)
 		printf("Added the domain %s with a DKIM key.\n", setup->domain);
-	printf("Next: mailherd up\n");
+	if (!setup_certificate_names(&setup->call->paths, setup->call->arena,
+		    setup->instance.hostname))
+		printf("The certificate %s/tls/cert.pem does not name %s: put in another, or move it and key.pem away and run mailherd setup again.\n",
+			setup->call->paths.state, setup->instance.hostname);
+	printf("Next: mailherd %s\n",
+		setup_check_is_running(&setup->call->paths) ? "restart" : "up");
 }
 
 static int

@@ -171,6 +171,22 @@ make(const char *key_path, const char *leaf_path, const char *hostname,
 	return result;
 }
 
+bool
+setup_certificate_names(
+	const struct paths *paths, struct arena *arena, const char *hostname)
+{
+	BIO *bio = BIO_new_file(
+		arena_printf(arena, "%s/tls/cert.pem", paths->state), "r");
+	X509 *leaf =
+		bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	bool names = leaf == NULL ||
+		     X509_check_host(leaf, hostname, 0, 0, NULL) == 1;
+
+	X509_free(leaf);
+	BIO_free(bio);
+	return names;
+}
+
 int
 setup_certificate(const struct paths *paths, struct arena *arena,
 	const char *hostname, const char *domain, bool *made_out,

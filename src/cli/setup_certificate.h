@@ -13,6 +13,9 @@
 #include "base/err.h"
 #include "base/paths.h"
 
+/* Whether the certificate in force names the host; true when it is unreadable. */
+bool setup_certificate_names(
+	const struct paths *paths, struct arena *arena, const char *hostname);
 /* domain may be NULL. Files that are there stay; made_out says if not. */
 MUST_CHECK int setup_certificate(const struct paths *paths, struct arena *arena,
 	const char *hostname, const char *domain, bool *made_out,

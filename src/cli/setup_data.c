@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "base/secret.h"
 #include "cli/command.h"
 #include "io/jail.h"
+#include "model/alias_domain.h"
 #include "model/domain.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -22,6 +24,7 @@
 
 #define SECRET_BYTES 32
 #define BUSY_MS 10000
+#define COPIES_MODE 0770 /* as mailherd-jobs makes it */
 
 struct directory {
 	size_t base; /* member of struct paths */
@@ -116,6 +119,7 @@ setup_secrets(const struct paths *paths, struct arena *arena, bool *made_out,
 struct task {
 	const struct paths *paths;
 	const char *domain;
+	const char *hostname;
 	/* Becomes the user that owns the data. */
 	int (*enter)(const struct paths *paths, struct err *err);
 	/* 0, or 1 for "nothing to do", or -1. */
@@ -188,16 +192,25 @@ run_task(const struct task *task, struct err *err)
 	return result;
 }
 
+/* Made last of the data, so where it has content core.db was complete. */
+static bool
+was_complete(const struct paths *paths)
+{
+	struct stat st;
+
+	return stat(paths->usage_db, &st) == 0 && st.st_size > 0;
+}
+
 static int
 migrate(const char *path, enum schema_file file, enum db_sync sync,
-	struct err *err)
+	const char *copies, struct err *err)
 {
 	struct db *db = NULL;
 	int result;
 
 	if (db_open(path, DB_WRITE, sync, BUSY_MS, &db, err) == -1)
 		return -1;
-	result = schema_migrate(db, file, NULL, err);
+	result = schema_migrate(db, file, copies, err);
 	db_close(&db);
 	return result;
 }
@@ -205,14 +218,98 @@ migrate(const char *path, enum schema_file file, enum db_sync sync,
 static int
 run_core(const struct task *task, struct err *err)
 {
-	return migrate(task->paths->core_db, SCHEMA_CORE, DB_SYNC_FULL, err);
+	char copies[PATHS_MAX + 16];
+
+	if (!was_complete(task->paths))
+		return migrate(task->paths->core_db, SCHEMA_CORE, DB_SYNC_FULL,
+			NULL, err);
+	(void)snprintf(copies, sizeof(copies), "%s/core/copies",
+		task->paths->database);
+	if (fs_make_directory(copies, COPIES_MODE, (uid_t)-1, (gid_t)-1, err) ==
+		-1)
+		return -1;
+	return migrate(
+		task->paths->core_db, SCHEMA_CORE, DB_SYNC_FULL, copies, err);
 }
 
 static int
 run_usage(const struct task *task, struct err *err)
 {
 	return migrate(
-		task->paths->usage_db, SCHEMA_USAGE, DB_SYNC_NORMAL, err);
+		task->paths->usage_db, SCHEMA_USAGE, DB_SYNC_NORMAL, NULL, err);
+}
+
+static int
+check_names(struct model *model, const struct task *task, struct err *err)
+{
+	struct alias_domain alias;
+	int got = 0;
+
+	if (domain_name_free(model, task->hostname, err) == -1) {
+		if (err->code != ERR_EXISTS)
+			return -1;
+		(void)err_field(err, ERR_INVALID, "hostname",
+			"%s is a mail domain of this server", task->hostname);
+		return err_remedy(err, "take a host name below it: mail.%s",
+			task->hostname);
+	}
+	if (task->domain != NULL)
+		got = model_find(model, &alias_domain_resource, task->domain,
+			&alias, err);
+	if (got != 1)
+		return got;
+	(void)err_field(err, ERR_EXISTS, "domain",
+		"%s is an alias domain of %s", task->domain, alias.target);
+	return err_remedy(err, "leave --domain out");
+}
+
+static int
+run_check(const struct task *task, struct err *err)
+{
+	struct model model = { .arena = arena_new(), .actor = "cli:setup" };
+	int version = 0;
+	int result = -1;
+
+	if (db_open(task->paths->core_db, DB_WRITE, DB_SYNC_FULL, BUSY_MS,
+		    &model.core, err) == 0 &&
+		schema_check_known(model.core, SCHEMA_CORE, &version, err) == 0)
+		result = version == 0 ? 0 : check_names(&model, task, err);
+	db_close(&model.core);
+	arena_free(&model.arena);
+	return result;
+}
+
+/* A new file in the place of a lost one would hide the loss. */
+static int
+lost(const struct paths *paths, const char *path, struct err *err)
+{
+	(void)err_set(err, ERR_CORRUPT,
+		"%s is gone or empty, though this instance was complete once",
+		path);
+	return err_remedy(err,
+		"restore it from a backup; to begin anew without any mailbox, move %s away",
+		paths->state);
+}
+
+int
+setup_check_data(const struct paths *paths, const char *hostname,
+	const char *domain, struct err *err)
+{
+	struct task task = { .paths = paths,
+		.hostname = hostname,
+		.domain = domain,
+		.enter = command_drop,
+		.run = run_check };
+	bool complete = was_complete(paths);
+	char seal[PATHS_MAX + 8];
+	struct stat st;
+
+	if (stat(paths->core_db, &st) == -1 || st.st_size == 0)
+		return complete ? lost(paths, paths->core_db, err) : 0;
+	(void)snprintf(seal, sizeof(seal), "%s/seal", paths->secrets);
+	if (complete && !fs_exists(seal))
+		return lost(paths, seal, err);
+	return run_task(&task, err);
 }
 
 static int

@@ -14,6 +14,14 @@
 #include "base/err.h"
 #include "base/paths.h"
 
+/*
+ * Judges what is there already, before anything is changed: a database or
+ * a key that got lost (a new one would hide that), a database of a newer
+ * release, a host name that is a mail domain, a domain (or NULL) that is
+ * an alias domain.
+ */
+MUST_CHECK int setup_check_data(const struct paths *paths, const char *hostname,
+	const char *domain, struct err *err);
 MUST_CHECK int setup_directories(
 	const struct paths *paths, struct arena *arena, struct err *err);
 /* Names what was made in made_out (bool). */

@@ -26,8 +26,11 @@ seal_load(const struct paths *paths, struct secret *key_out, struct err *err)
 
 	(void)snprintf(path, sizeof(path), "%s/seal", paths->secrets);
 	strbuf_init(&text, SEAL_KEY_FILE_MAX);
-	if (fs_read(path, SEAL_KEY_FILE_MAX, &text, err) != 0)
+	if (fs_read(path, SEAL_KEY_FILE_MAX, &text, err) != 0) {
+		(void)err_remedy(err,
+			"it opens the DKIM keys: restore it from a backup; mailherd-owned, mode 0400");
 		goto out;
+	}
 	if (text.length < SEAL_KEY_FILE_MIN) {
 		(void)err_set(err, ERR_CORRUPT, "%s is too short", path);
 		goto out;
