@@ -39,6 +39,17 @@
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
 
+/* The whole of struct landlock_ruleset_attr since ABI 6 (Linux 6.12). */
+struct ruleset_attributes {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net;
+	uint64_t scoped;
+};
+
+#define RULESET_SCOPE_ABI 6
+#define RULESET_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0)
+#define RULESET_SCOPE_SIGNAL (1ULL << 1)
+
 #define LANDLOCK_READ                                                          \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LANDLOCK_ABI_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
@@ -325,11 +336,19 @@ landlock_prepare(const struct jail *jail, const struct paths *paths,
 			"the kernel has no landlock, file access is limited by users alone");
 		return 0;
 	}
-	struct landlock_ruleset_attr attributes = {
+	struct ruleset_attributes attributes = {
 		.handled_access_fs = landlock_rights(abi),
 	};
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes,
-		sizeof(attributes), 0);
+	size_t size = sizeof(attributes.handled_access_fs);
+	if (abi >= RULESET_SCOPE_ABI) {
+		/* Nobody outside of the jail is signalled or spoken to by
+		 * an abstract socket: those have no mode. */
+		attributes.scoped = RULESET_SCOPE_ABSTRACT_UNIX_SOCKET |
+				    RULESET_SCOPE_SIGNAL;
+		size = sizeof(attributes);
+	}
+	int ruleset =
+		(int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
 	if (ruleset < 0)
 		return err_errno(err, errno, "landlock");
 	if (landlock_allow_all(ruleset, jail, paths,

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +173,22 @@ static const struct jail WITH_PATHS = {
 	.paths = RUN_ONLY,
 };
 
+/* A socket in the abstract name space, which has no mode. */
+static int
+abstract_socket(bool listens)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	memcpy(address.sun_path + 1, "mh-jail-test", 12);
+	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 13;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (!listens)
+		return connect(fd, (struct sockaddr *)&address, length);
+	if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
+		listen(fd, 1) < 0)
+		return -1;
+	return fd;
+}
+
 static int
 try_paths(const struct place *place)
 {
@@ -187,6 +204,9 @@ try_paths(const struct place *place)
 	snprintf(name, sizeof(name), "%s/new", place->paths.state);
 	EXPECT(REFUSED(open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), EACCES));
 	EXPECT(REFUSED(open("/tmp", O_RDONLY | O_CLOEXEC), EACCES));
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 6)
+		return 0;
+	EXPECT(REFUSED(abstract_socket(false), EPERM));
 	return 0;
 }
 
@@ -195,7 +215,11 @@ paths_outside_the_table_are_closed(void **state)
 {
 	if (!*state)
 		skip();
+	int fd = abstract_socket(true);
+	assert_true(fd >= 0);
+	assert_int_equal(abstract_socket(false), 0);
 	assert_int_equal(in_jail(*state, &WITH_PATHS, try_paths), 0);
+	close(fd);
 }
 
 static const struct jail DATAGRAM = {
