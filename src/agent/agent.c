@@ -29,6 +29,7 @@
 #define LOG_SERVICE "log"
 #define HOLDER_SERVICE "fdholder"
 #define SMALL_FILE_MAX 256
+#define FAILURES_MAX 4 /* 0, 0, 1 s between them */
 
 static bool
 send_command(const struct unit *unit, const char *letters)
@@ -207,6 +208,27 @@ set_unit_error(const struct unit *unit, struct err *err)
 	return err_remedy(err, "mailherd logs %s", unit->service->name);
 }
 
+/*
+ * Sooner than its deadline: what ends so often in a row does not become
+ * ready with this configuration.
+ */
+static bool
+ends_again_and_again(const struct agent_waiter *waiter, struct err *err)
+{
+	const struct unit *unit = waiter->unit;
+	struct record_ended ended;
+
+	record_read_ended(unit->directory, &ended);
+	if (ended.count - waiter->failures < FAILURES_MAX)
+		return false;
+	err_set(err, ERR_UNAVAILABLE,
+		"%s ends as soon as it is started (%s %d)", unit->service->name,
+		ended.exit_signal ? "signal" : "status",
+		ended.exit_signal ? ended.exit_signal : ended.exit_code);
+	err_remedy(err, "mailherd logs %s", unit->service->name);
+	return true;
+}
+
 /* 1 what it waits for is there, 0 not yet, -1 it failed. */
 static int
 judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
@@ -220,6 +242,8 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 		if (waiter->unit->state == UNIT_OVERDUE ||
 			waiter->unit->state == UNIT_BLOCKED)
 			return set_unit_error(waiter->unit, err);
+		if (ends_again_and_again(waiter, err))
+			return -1;
 		return !waiter->unit->restarting &&
 		       (waiter->unit->state == UNIT_READY ||
 			       waiter->unit->state == UNIT_OFF);

@@ -36,6 +36,7 @@ struct agent_waiter {
 	struct unit *unit; /* of AGENT_WAIT_UNIT */
 	agent_failed_fn *failed; /* NULL: the call fails with the error */
 	int previous; /* generation to go back to, for failed */
+	int64_t failures; /* that the unit had before; of AGENT_WAIT_UNIT */
 };
 
 /* What was told last about a unit, to tell changes only. */

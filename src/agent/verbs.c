@@ -6,6 +6,7 @@
  */
 #include "agent/verbs.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,9 @@
 #include "agent/report.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
+#include "base/log.h"
 #include "io/child.h"
+#include "supervise/record.h"
 
 #define PREPARE_DEADLINE_MS 180000
 #define DOVEADM_NOT_FOUND 68 /* nobody was there to be kicked */
@@ -189,11 +192,25 @@ answer_wait(struct ipc_call *call, json_t *request UNUSED, void *context)
 	agent_turn(agent);
 }
 
+/* For `mailherd status`; the next mailherd-prepare takes it away. */
+static void
+keep_obstacle(const struct agent *agent, const struct err *cause)
+{
+	char path[PATH_MAX];
+	struct err err;
+
+	snprintf(path, sizeof(path), "%s/render-error",
+		agent->service->paths.run);
+	if (record_replace(path, cause->text, 0600, &err) == -1)
+		log_warn("cause of a step back not kept", LOG_ERR(&err));
+}
+
 static void
 restart_with_previous(struct errand *errand, const struct strbuf *output UNUSED)
 {
 	struct unit *unit = errand->unit;
 
+	keep_obstacle(errand->agent, &errand->cause);
 	/* The reply tells the cause now; the way back needs no listener. */
 	ipc_fail(errand->call, &errand->cause);
 	sequencer_restart(unit);
@@ -221,14 +238,17 @@ static void
 restart_unit(struct errand *errand, const struct strbuf *output)
 {
 	int previous = output_number(output, "previous ");
+	struct record_ended ended;
 
+	record_read_ended(errand->unit->directory, &ended);
 	sequencer_restart(errand->unit);
 	agent_wait(errand->agent,
 		&(struct agent_waiter){ .call = errand->call,
 			.kind = AGENT_WAIT_UNIT,
 			.unit = errand->unit,
 			.failed = previous > 0 ? step_back : NULL,
-			.previous = previous });
+			.previous = previous,
+			.failures = ended.count });
 	agent_turn(errand->agent);
 }
 

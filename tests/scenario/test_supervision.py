@@ -124,14 +124,14 @@ def test_a_restart_survives_the_agent(third):
     """The command asks the new agent, and nothing stays down."""
     before = pids(third)
     running = third.host.popen([third.binary, "--root", third.root,
-                                "restart", "rspamd"])
-    wait_for(lambda: third.pid("rspamd") != before["rspamd"], 10,
-             "rspamd on its way")
+                                "restart", "dovecot"])
+    wait_for(lambda: third.service_status("dovecot")["state"] == "stopping",
+             10, "dovecot on its way")
     kill(third, "agent")
     assert running.wait(30) == 0
     wait_for(lambda: third.status()["state"] == "healthy", 10, "healthy")
-    assert others(others(pids(third), "rspamd"), "agent") == \
-        others(others(before, "rspamd"), "agent")
+    assert others(others(pids(third), "dovecot"), "agent") == \
+        others(others(before, "dovecot"), "agent")
 
 
 def test_preparing_may_be_killed_anywhere(third):
@@ -365,6 +365,30 @@ def test_a_broken_override_changes_nothing(third):
     finally:
         os.unlink(path)
     third.restart("dovecot")
+    assert "render_error" not in third.status()
+
+
+def test_a_configuration_that_does_not_come_up_is_taken_back(third):
+    """Redis has no checker: only its start shows that this is wrong."""
+    before = pids(third)
+    generation = third.status()["generation"]
+    path = override(third, "redis", "redis.conf")
+    with open(path, "w", encoding="ascii") as out:
+        out.write("no-such-setting yes\n")
+    try:
+        with pytest.raises(CommandError) as refused:
+            third.restart("redis", timeout=15)
+        assert "redis ends as soon as it is started" in refused.value.stderr
+        assert "configuration %d is in force again" % generation in \
+            refused.value.stderr
+        wait_for(lambda: third.svstat("redis")["ready"], 5, "redis again")
+        report = third.status()
+        assert report["generation"] == generation
+        assert "redis ends" in report["render_error"]
+        assert others(pids(third), "redis") == others(before, "redis")
+    finally:
+        os.unlink(path)
+    third.restart("redis")
     assert "render_error" not in third.status()
 
 
