@@ -8,6 +8,8 @@ only contents of mailboxes and facts of processes are looked at directly.
 import glob
 import json
 import os
+import pwd
+import shutil
 import subprocess
 import time
 
@@ -149,7 +151,18 @@ class Suite:
         return self._active
 
     def all_ready(self):
-        return all(self.svstat(name)["ready"] for name in self.active())
+        names = self.active()
+        return bool(names) and all(self.svstat(n)["ready"] for n in names)
+
+    def share_patterns(self, source):
+        """Takes over Rspamd's compiled patterns: 10 s and more to make."""
+        here, there = (os.path.join(s.root, "var/lib/mailherd/engines/rspamd")
+                       for s in (source, self))
+        owner = pwd.getpwnam("_rspamd")
+        os.makedirs(there, mode=0o755, exist_ok=True)
+        for path in glob.glob(here + "/*.hs*"):
+            copy = shutil.copy(path, there)
+            os.chown(copy, owner.pw_uid, owner.pw_gid)
 
     def svstat(self, service):
         """What s6 says: dict of up, ready (bool) and pid (int or None)."""

@@ -19,6 +19,7 @@ def second(lab, suite):
     host = lab.net.add_host("mx2", "192.0.2.26", "2001:db8:0:1::26")
     instance = Suite(host, "mail2.example.org", "second.example.org")
     instance.setup("lite", **lab.conf())
+    instance.share_patterns(suite)
     yield instance
     instance.run("down", check=False)
 

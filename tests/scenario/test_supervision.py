@@ -5,11 +5,8 @@ One instance (profile lite) on a host of its own; the tests run in the
 order of this file, and the last ones stop it and start it again.
 """
 
-import glob
 import json
 import os
-import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,17 +28,6 @@ STOP_ORDER = [{"postfix", "nginx"}, {"dovecot"}, {"rspamd"},
               {"redis", "unbound"}, {"jobs", "directory", "watch"}]
 
 
-def share_patterns(source, instance):
-    """Rspamd's compiled patterns, which take some 20 s to make."""
-    here, there = (os.path.join(s.root, "var/lib/mailherd/engines/rspamd")
-                   for s in (source, instance))
-    owner = pwd.getpwnam("_rspamd")
-    os.makedirs(there, mode=0o755)
-    for path in glob.glob(here + "/*.hs*"):
-        copy = shutil.copy(path, there)
-        os.chown(copy, owner.pw_uid, owner.pw_gid)
-
-
 @pytest.fixture(scope="module")
 def third(lab):
     """A running instance."""
@@ -49,7 +35,7 @@ def third(lab):
     instance = Suite(host, "mail3.example.org", DOMAIN)
     instance.setup("lite", **lab.conf())
     if lab.suite:
-        share_patterns(lab.suite, instance)
+        instance.share_patterns(lab.suite)
     instance.up()
     yield instance
     instance.run("down", check=False)
