@@ -16,6 +16,7 @@
 #include "directory/lookup.h"
 #include "directory/status.h"
 #include "directory/usage.h"
+#include "directory/usage_sweep.h"
 
 #define DRAIN_CHECK_MS 20
 /* Of service.drain_ms; the rest is for hashes in threads and the files. */
@@ -25,6 +26,7 @@ struct program {
 	struct directory directory;
 	struct service_state *state;
 	struct databases *databases;
+	struct usage_sweep *sweep;
 	struct ipc_server *control;
 	struct stream_server *servers[SERVICE_SOCKETS_MAX];
 	struct event *drain_timer;
@@ -60,6 +62,8 @@ server_start(
 	options.login_context = directory->usage_writer;
 	directory->judge = judge_new(&options);
 	program->databases = databases_new(directory);
+	program->sweep = usage_sweep_new(
+		state->loop, &directory->core, &directory->usage);
 	for (int i = 0; state->service->sockets[i].name != NULL; i++) {
 		const struct stream_protocol *protocol =
 			protocols->protocols[i];
@@ -83,6 +87,7 @@ finish(struct program *program)
 		stream_server_free(&program->servers[i]);
 	ipc_server_free(&program->control);
 	judge_free(&directory->judge);
+	usage_sweep_free(&program->sweep);
 	usage_free(&directory->usage_writer);
 	databases_free(&program->databases);
 	lookup_free(&directory->lookup);
