@@ -194,10 +194,12 @@ check_choice(struct command_call *call, struct err *err)
 	count += command_option(call, "password-file") != NULL;
 	count += command_option(call, "generate") != NULL;
 	count += command_option(call, "password-hash-file") != NULL;
-	if (count > 1)
-		return err_field(err, ERR_INVALID, "password",
-			"give only one of --password-file, --generate and --password-hash-file");
-	return 0;
+	if (count <= 1)
+		return 0;
+	(void)err_field(err, ERR_INVALID, "password",
+		"the password was given in several ways");
+	return err_remedy(err,
+		"give only one of --password-file, --generate and --password-hash-file");
 }
 
 static const char *

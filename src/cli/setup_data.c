@@ -263,22 +263,6 @@ check_names(struct model *model, const struct task *task, struct err *err)
 	return err_remedy(err, "leave --domain out");
 }
 
-static int
-run_check(const struct task *task, struct err *err)
-{
-	struct model model = { .arena = arena_new(), .actor = "cli:setup" };
-	int version = 0;
-	int result = -1;
-
-	if (db_open(task->paths->core_db, DB_WRITE, DB_SYNC_FULL, BUSY_MS,
-		    &model.core, err) == 0 &&
-		schema_check_known(model.core, SCHEMA_CORE, &version, err) == 0)
-		result = version == 0 ? 0 : check_names(&model, task, err);
-	db_close(&model.core);
-	arena_free(&model.arena);
-	return result;
-}
-
 /* A new file in the place of a lost one would hide the loss. */
 static int
 lost(const struct paths *paths, const char *path, struct err *err)
@@ -289,6 +273,34 @@ lost(const struct paths *paths, const char *path, struct err *err)
 	return err_remedy(err,
 		"restore it from a backup; to begin anew without any mailbox, move %s away",
 		paths->state);
+}
+
+/* Version 0: without any table. */
+static int
+judge_version(struct model *model, const struct task *task, int version,
+	struct err *err)
+{
+	if (version > 0)
+		return check_names(model, task, err);
+	return was_complete(task->paths)
+		       ? lost(task->paths, task->paths->core_db, err)
+		       : 0;
+}
+
+static int
+run_check(const struct task *task, struct err *err)
+{
+	struct model model = { .arena = arena_new(), .actor = "cli:setup" };
+	int version = 0;
+	int result = -1;
+
+	if (db_open(task->paths->core_db, DB_WRITE, DB_SYNC_FULL, BUSY_MS,
+		    &model.core, err) == 0 &&
+		schema_check_known(model.core, SCHEMA_CORE, &version, err) == 0)
+		result = judge_version(&model, task, version, err);
+	db_close(&model.core);
+	arena_free(&model.arena);
+	return result;
 }
 
 int

@@ -24,7 +24,7 @@
 #include "model/resource.h"
 #include "store/db.h"
 
-#define MODEL_BUSY_MS 10000
+#define MODEL_BUSY_MS 5000 /* a person waits: transactions take milliseconds */
 
 struct model {
 	struct db *core; /* owned when model_open() made it */
