@@ -63,10 +63,10 @@ setup(void **state)
 	assert_non_null(mkdtemp(fixture->root));
 	assert_int_equal(
 		paths_init(&fixture->service.paths, fixture->root, &err), 0);
-	snprintf(fixture->away, sizeof(fixture->away), "%s-away",
-		fixture->service.paths.core_db);
 	snprintf(directory, sizeof(directory), "%s/core",
 		fixture->service.paths.database);
+	snprintf(fixture->away, sizeof(fixture->away), "%s/core.db-away",
+		directory);
 	if (fs_make_directory(directory, 0755, (uid_t)-1, (gid_t)-1, &err) < 0)
 		fail_msg("%s", err.text);
 	log_set_sink(count_line, fixture);
