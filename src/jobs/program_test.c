@@ -25,7 +25,7 @@
 struct fixture {
 	struct service_state service;
 	char root[40];
-	char away[PATHS_MAX + 8];
+	char away[PATHS_MAX + 32];
 	int gone; /* logged */
 };
 
