@@ -455,7 +455,10 @@ fail_json(const struct err *err)
 	strbuf_deinit(&text);
 }
 
-/* Errors quote what was given; a terminal must not obey it. */
+/*
+ * Errors quote what was given; a terminal must not obey it. Checkers of
+ * engines answer with several lines.
+ */
 static void
 say(const char *head, const char *text)
 {
@@ -464,7 +467,9 @@ say(const char *head, const char *text)
 		size_t length = utf8_length(text, strlen(text));
 		unsigned char byte = (unsigned char)*text;
 
-		if (byte < ' ' || byte == 0x7f || length == 0) {
+		if (byte == '\n') {
+			(void)fputs("\n  ", stderr);
+		} else if (byte < ' ' || byte == 0x7f || length == 0) {
 			(void)fprintf(stderr, "\\x%02x", byte);
 			length = 1;
 		} else if (byte == 0xc2 && (unsigned char)text[1] < 0xa0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Build-time program: prints mailherd(1) or mailherd.conf(5) as roff from
- * the tables that --help and the parsers use.
+ * Build-time program: prints mailherd(1) or mailherd.conf(5) as roff, or
+ * docs/admin/settings.md, from the tables that --help and the parsers use.
  */
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +128,35 @@ print_conf(void)
 	(void)puts(".SH SEE ALSO\n.BR mailherd (1)");
 }
 
+/* docs/admin/settings.md; a test compares. */
+static void
+print_settings(void)
+{
+	size_t count;
+	const struct instance_key *keys = instance_keys(&count);
+
+	(void)puts(
+		"<!-- Printed by mailherd-man settings.md; see src/model/instance.c. -->\n\n"
+		"# Settings of the host\n\n"
+		"`/etc/mailherd/mailherd.conf` holds what must be known before the database\n"
+		"opens, or what decides where services listen. Lines are `key = value`; `#`\n"
+		"begins a comment. Change it with `mailherd setup` or with an editor, then\n\n"
+		"```\nsudo mailherd restart\n```\n\n"
+		"You should see `restarted` at the end. A value that cannot be is refused with\n"
+		"its line, and everything goes on as it was.\n\n"
+		"| key | default | meaning |\n|---|---|---|");
+	for (size_t i = 0; i < count; i++)
+		(void)printf("| `%s` | %s%s%s | %s%s |\n", keys[i].name,
+			keys[i].default_value[0] == '\0' ? "" : "`",
+			keys[i].default_value,
+			keys[i].default_value[0] == '\0' ? "" : "`",
+			keys[i].sentence,
+			keys[i].repeatable ? "; may stand several times" : "");
+	(void)puts(
+		"\nThe `listen` keys take `PORT`, `*:PORT`, `192.0.2.1:PORT`, `[2001:db8::1]:PORT` or `off`;\n"
+		"several addresses of one port stand in one line, separated by blanks.");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -138,6 +167,8 @@ main(int argc, char **argv)
 		print_mailherd(arena);
 	else if (argc == 2 && strcmp(argv[1], "mailherd.conf.5") == 0)
 		print_conf();
+	else if (argc == 2 && strcmp(argv[1], "settings.md") == 0)
+		print_settings();
 	else
 		status = 2;
 	arena_free(&arena);
