@@ -82,6 +82,14 @@ struct override {
 	const struct engine *engine;
 };
 
+static int
+unreadable(const struct err *cause, struct err *err)
+{
+	return err_set(err, cause->code,
+		"%s; it and its directory must be readable by all (chmod a+rX)",
+		cause->text);
+}
+
 /* {{>main.cf}}: the administrator's file, or nothing. */
 static int
 read_override(
@@ -91,13 +99,14 @@ read_override(
 	const char *path = arena_printf(override->tree->arena, "%s/%s/%s",
 		override->tree->paths->overrides, override->engine->name, file);
 	struct strbuf text;
+	struct err cause = { 0 };
 	int result = 0;
 
-	if (!fs_exists(path))
-		return 0;
 	strbuf_init(&text, TREE_FILE_SIZE_MAX);
-	if (fs_read(path, TREE_FILE_SIZE_MAX, &text, err) == -1) {
-		result = -1;
+	if (fs_read(path, TREE_FILE_SIZE_MAX, &text, &cause) == -1) {
+		/* Only a file that is not there may be passed over. */
+		if (cause.code != ERR_NOT_FOUND)
+			result = unreadable(&cause, err);
 	} else {
 		/* A file of its own keeps the administrator's line numbers. */
 		if (out->length > 0)

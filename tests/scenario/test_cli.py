@@ -385,6 +385,33 @@ def test_broken_database(instance, kept, spoil, text, remedy):
         assert config.read() == before
 
 
+def test_overrides_are_read_or_said(instance):
+    """One that can not be read is an error, not passed over."""
+    render = os.path.join(instance.prefix, "lib/mailherd/mailherd-render")
+    folder = os.path.join(instance.root, "etc/mailherd/engines/postfix")
+    path = os.path.join(folder, "main.cf")
+    out = os.path.join(instance.root, "rendered")
+    os.makedirs(folder, 0o755)
+    with open(path, "w", encoding="ascii") as override:
+        override.write("message_size_limit = 4711")
+    # Mode of the directory, of the file; whether it is in force.
+    for directory, file, fine in ((0o755, 0o644, True),
+                                  (0o700, 0o644, False),
+                                  (0o755, 0o600, False)):
+        os.chmod(folder, directory)
+        os.chmod(path, file)
+        done = instance.host.run([render, "--root", instance.root, "--out",
+                                  out], check=False)
+        assert (done.returncode == 0) == fine, done.stderr
+        if fine:
+            with open(out + "/postfix/main.cf", encoding="utf-8") as main:
+                assert "message_size_limit = 4711\n" in main.read()
+        else:
+            assert path in done.stderr and "chmod" in done.stderr
+        shutil.rmtree(out)
+    shutil.rmtree(folder)
+
+
 def test_lost_key(instance):
     seal = os.path.join(instance.root, "var/lib/mailherd/secrets/seal")
     os.rename(seal, seal + ".away")
