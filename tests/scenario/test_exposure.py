@@ -7,15 +7,12 @@ import select
 import socket
 import ssl
 import subprocess
-import warnings
 
 import pytest
 
 from lib.net import unchecked_tls
 from lib.smtp import tls_refused
 from lib.suite import PORTS, command_line
-
-warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
 def until(raw, *ends):
