@@ -202,6 +202,7 @@ static int
 judge_draft(struct setup *setup, const struct paths *draft, struct err *err)
 {
 	const struct paths *paths = &setup->call->paths;
+	struct instance present;
 
 	if (setup->exists && copy_configuration(paths, draft, err) == -1)
 		return -1;
@@ -209,7 +210,11 @@ judge_draft(struct setup *setup, const struct paths *draft, struct err *err)
 		instance_load(
 			draft, setup->call->arena, &setup->instance, err) == -1)
 		return -1;
-	return setup_check(paths, &setup->instance, err);
+	/* One that can not be read is mended by what was just judged. */
+	if (!setup->exists ||
+		instance_load(paths, setup->call->arena, &present, NULL) == -1)
+		present = setup->instance;
+	return setup_check(paths, &present, &setup->instance, err);
 }
 
 /* The draft's path means nothing to people: keeps what stands behind it. */

@@ -441,6 +441,29 @@ check_overlap(const struct instance *instance, struct err *err)
 	return 0;
 }
 
+static bool
+has_port(const struct instance *instance, unsigned number)
+{
+	for (int port = 0; port < PORT_COUNT; port++) {
+		if (instance->listen[port].port == number)
+			return true;
+	}
+	return false;
+}
+
+/* Ports of a running instance are its own: only further ones are judged. */
+static int
+check_new_ports(const struct instance *present, const struct instance *instance,
+	struct err *err)
+{
+	for (int port = 0; port < PORT_COUNT; port++) {
+		if (!has_port(present, instance->listen[port].port) &&
+			check_listen(instance, port, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 check_ports(const struct instance *instance, struct err *err)
 {
@@ -460,14 +483,14 @@ check_ports(const struct instance *instance, struct err *err)
 }
 
 int
-setup_check(const struct paths *paths, const struct instance *instance,
-	struct err *err)
+setup_check(const struct paths *paths, const struct instance *present,
+	const struct instance *instance, struct err *err)
 {
 	if (check_users(err) == -1 || check_memory(instance, err) == -1 ||
 		check_disk(paths, err) == -1 ||
 		check_overlap(instance, err) == -1)
 		return -1;
 	if (setup_check_is_running(paths))
-		return 0;
+		return check_new_ports(present, instance, err);
 	return check_ports(instance, err);
 }

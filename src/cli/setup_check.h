@@ -22,8 +22,9 @@ enum instance_profile setup_check_profile(long memory_mib);
 /* Whether the kernel knows IPv6. */
 bool setup_check_ipv6(void);
 
-/* All of it. */
+/* All of it. present: the settings in force, the same where there are none. */
 MUST_CHECK int setup_check(const struct paths *paths,
-	const struct instance *instance, struct err *err);
+	const struct instance *present, const struct instance *instance,
+	struct err *err);
 
 #endif

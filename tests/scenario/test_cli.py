@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -469,11 +470,29 @@ def test_setup_refuses_too_little_disk(net):
         subprocess.run(["umount", "-l", made.root], check=True)
 
 
+def test_setup_judges_further_ports_while_it_runs(instance):
+    """An agent answers, so 80 is its own; 8099 is somebody else's."""
+    agent = os.path.join(instance.sockets, "control/agent")
+    os.makedirs(os.path.dirname(agent))
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        ours.bind(agent)
+        ours.listen()
+        with instance.host.inside():
+            for port in (80, 8099):
+                stack.enter_context(socket.create_server(("", port)))
+        status, error = instance.refuse("setup", "--listen", "http=8099")
+        assert status == 4 and error["field"] == "http"
+        done = instance.mailherd("setup", "--profile", "lite")
+        assert "Next: mailherd restart" in done
+    os.unlink(agent)
+
+
 def test_setup_names_who_has_the_port(net):
     host = net.add_host("taken", "192.0.2.64", "2001:db8:0:1::64")
     made = Instance(host, "mail.example.org", "example.org")
     with host.inside():
-        import socket
         other = socket.create_server(("127.0.0.1", 80))
     with other:
         status, error = made.refuse("setup", "--hostname",
