@@ -132,9 +132,12 @@ ask_twice(char line[LINE_SIZE], struct err *err)
 	again_length = ask_once("Again", again, err);
 	if (again_length >= 0 &&
 		(again_length != length ||
-			memcmp(line, again, (size_t)length) != 0))
-		again_length = err_field(err, ERR_INVALID, "password",
+			memcmp(line, again, (size_t)length) != 0)) {
+		(void)err_field(err, ERR_INVALID, "password",
 			"the two passwords differ");
+		again_length =
+			err_remedy(err, "nothing was changed: run it again");
+	}
 	secret_wipe(again, sizeof(again));
 	return again_length;
 }
