@@ -18,7 +18,7 @@ DNS_IPV4 = "192.0.2.53"
 DOMAIN = "example.org"
 SECOND_DOMAIN = "example.com"
 PEER_DOMAIN = "example.net"
-# A wrong password makes its address wait longer each time.
+# Where guessers sit: a network of guessers is judged after everybody else.
 CLIENT_SPARE = ["198.51.100.%d" % n for n in range(100, 200)]
 
 
