@@ -45,67 +45,24 @@ run_add(struct command_call *call)
 }
 
 static int
-run_list(struct command_call *call)
+load(struct model *model, const char *key, void *object_out, struct err *err)
 {
-	return object_list(call, &alias_resource);
+	return alias_load(model, key, object_out, err);
 }
 
 static int
-run_show(struct command_call *call)
+edit(struct model *model, const char *key, void *object, uint64_t given,
+	struct err *err)
 {
-	struct alias alias;
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = alias_load(&model, command_argument(call, 0), &alias, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print(call, &alias_resource, &alias, NULL, NULL);
-	return 0;
+	return alias_edit(model, key, object, given, object, err);
 }
 
-static int
-run_edit(struct command_call *call)
-{
-	struct alias alias = { 0 };
-	struct model model;
-	struct err err = { 0 };
-	uint64_t given = 0;
-	int status;
-
-	if (object_fill(call, &alias, &given, &err) != 0 ||
-		object_given_some(call, given, &err) != 0 ||
-		object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = alias_edit(
-		&model, command_argument(call, 0), &alias, given, &alias, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_changed(call, &alias_resource, &alias, "changed");
-	return 0;
-}
-
-static int
-run_remove(struct command_call *call)
-{
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = alias_remove(&model, command_argument(call, 0), &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_removed(call, command_argument(call, 0));
-	return 0;
-}
+static const struct object_kind KIND = {
+	.resource = &alias_resource,
+	.load = load,
+	.edit = edit,
+	.remove = alias_remove,
+};
 
 static const struct command_option LIST_OPTIONS[] = {
 	{ .name = "domain",
@@ -130,21 +87,24 @@ const struct command alias_commands[] = {
 	  .description = TARGETS_TEXT },
 	{ .name = "alias list", .usage = "",
 	  .summary = "List aliases",
-	  .privilege = COMMAND_DATABASE, .run = run_list,
-	  .options = LIST_OPTIONS },
+	  .privilege = COMMAND_DATABASE, .run = object_run_list,
+	  .object = &KIND, .options = LIST_OPTIONS },
 	{ .name = "alias show", .usage = "ADDRESS",
 	  .summary = "Show everything about an alias",
-	  .privilege = COMMAND_DATABASE, .run = run_show,
+	  .privilege = COMMAND_DATABASE, .run = object_run_show,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "alias edit", .usage = "ADDRESS",
 	  .summary = "Change an alias",
-	  .privilege = COMMAND_DATABASE, .run = run_edit,
+	  .privilege = COMMAND_DATABASE, .run = object_run_edit,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .resource = &alias_resource, .resource_flags = FIELD_EDIT,
 	  .description = "Targets that are given replace those that are there." },
 	{ .name = "alias remove", .usage = "ADDRESS",
 	  .summary = "Remove an alias",
-	  .privilege = COMMAND_DATABASE, .run = run_remove,
+	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = NULL },
 };

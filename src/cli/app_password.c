@@ -46,68 +46,24 @@ run_add(struct command_call *call)
 }
 
 static int
-run_list(struct command_call *call)
+load(struct model *model, const char *key, void *object_out, struct err *err)
 {
-	return object_list(call, &app_password_resource);
+	return model_load(model, &app_password_resource, key, object_out, err);
 }
 
 static int
-run_show(struct command_call *call)
+edit(struct model *model, const char *key, void *object, uint64_t given,
+	struct err *err)
 {
-	struct app_password app;
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = model_load(&model, &app_password_resource,
-		command_argument(call, 0), &app, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print(call, &app_password_resource, &app, NULL, NULL);
-	return 0;
+	return app_password_edit(model, key, object, given, object, err);
 }
 
-static int
-run_edit(struct command_call *call)
-{
-	struct app_password app = { 0 };
-	struct model model;
-	struct err err = { 0 };
-	uint64_t given = 0;
-	int status;
-
-	if (object_fill(call, &app, &given, &err) != 0 ||
-		object_given_some(call, given, &err) != 0 ||
-		object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = app_password_edit(
-		&model, command_argument(call, 0), &app, given, &app, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_changed(call, &app_password_resource, &app, "changed");
-	return 0;
-}
-
-static int
-run_remove(struct command_call *call)
-{
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = app_password_remove(&model, command_argument(call, 0), &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_removed(call, command_argument(call, 0));
-	return 0;
-}
+static const struct object_kind KIND = {
+	.resource = &app_password_resource,
+	.load = load,
+	.edit = edit,
+	.remove = app_password_remove,
+};
 
 static const struct command_option LIST_OPTIONS[] = {
 	OBJECT_LIST_OPTIONS,
@@ -124,20 +80,24 @@ const struct command app_password_commands[] = {
 	  .description = "Prints the password once; only its hash is kept. It opens what its own\nrights say, whatever the mailbox's switches say." },
 	{ .name = "app-password list", .usage = "[ADDRESS]",
 	  .summary = "List app passwords, of one mailbox or all",
-	  .privilege = COMMAND_DATABASE, .run = run_list,
+	  .privilege = COMMAND_DATABASE, .run = object_run_list,
+	  .object = &KIND,
 	  .arguments_max = 1, .options = LIST_OPTIONS },
 	{ .name = "app-password show", .usage = "ID",
 	  .summary = "Show everything about an app password",
-	  .privilege = COMMAND_DATABASE, .run = run_show,
+	  .privilege = COMMAND_DATABASE, .run = object_run_show,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "app-password edit", .usage = "ID",
 	  .summary = "Change an app password",
-	  .privilege = COMMAND_DATABASE, .run = run_edit,
+	  .privilege = COMMAND_DATABASE, .run = object_run_edit,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .resource = &app_password_resource, .resource_flags = FIELD_EDIT },
 	{ .name = "app-password remove", .usage = "ID",
 	  .summary = "Remove an app password; open sessions end",
-	  .privilege = COMMAND_DATABASE, .run = run_remove,
+	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = NULL },
 };

@@ -22,6 +22,7 @@
 #define COMMAND_ARGUMENTS_MAX 4096 /* more is ERR_TOO_BIG */
 #define COMMAND_ANY_COUNT COMMAND_ARGUMENTS_MAX
 
+struct object_kind;
 struct resource;
 struct command;
 
@@ -74,6 +75,8 @@ struct command {
 	/* Fields of this resource with one of these flags are options too. */
 	const struct resource *resource;
 	unsigned resource_flags;
+	/* What object_run_show() and its like work on (cli/object.h). */
+	const struct object_kind *object;
 	/* Everything behind the first argument belongs to it: `exec TOOL -x`. */
 	bool pass_through;
 	bool argument_is_file; /* the first one, as with is_file */

@@ -30,67 +30,24 @@ run_add(struct command_call *call)
 }
 
 static int
-run_list(struct command_call *call)
+load(struct model *model, const char *key, void *object_out, struct err *err)
 {
-	return object_list(call, &domain_resource);
+	return domain_load(model, key, object_out, err);
 }
 
 static int
-run_show(struct command_call *call)
+edit(struct model *model, const char *key, void *object, uint64_t given,
+	struct err *err)
 {
-	struct domain domain;
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = domain_load(&model, command_argument(call, 0), &domain, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print(call, &domain_resource, &domain, NULL, NULL);
-	return 0;
+	return domain_edit(model, key, object, given, object, err);
 }
 
-static int
-run_edit(struct command_call *call)
-{
-	struct domain domain = { 0 };
-	struct model model;
-	struct err err = { 0 };
-	uint64_t given = 0;
-	int status;
-
-	if (object_fill(call, &domain, &given, &err) != 0 ||
-		object_given_some(call, given, &err) != 0 ||
-		object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = domain_edit(&model, command_argument(call, 0), &domain, given,
-		&domain, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_changed(call, &domain_resource, &domain, "changed");
-	return 0;
-}
-
-static int
-run_remove(struct command_call *call)
-{
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = domain_remove(&model, command_argument(call, 0), &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_removed(call, command_argument(call, 0));
-	return 0;
-}
+static const struct object_kind KIND = {
+	.resource = &domain_resource,
+	.load = load,
+	.edit = edit,
+	.remove = domain_remove,
+};
 
 static const struct command_option LIST_OPTIONS[] = {
 	OBJECT_LIST_OPTIONS,
@@ -107,20 +64,23 @@ const struct command domain_commands[] = {
 	  .description = "Makes a DKIM key for it too. mailherd dns prints the records to publish." },
 	{ .name = "domain list", .usage = "",
 	  .summary = "List domains",
-	  .privilege = COMMAND_DATABASE, .run = run_list,
-	  .options = LIST_OPTIONS },
+	  .privilege = COMMAND_DATABASE, .run = object_run_list,
+	  .object = &KIND, .options = LIST_OPTIONS },
 	{ .name = "domain show", .usage = "DOMAIN",
 	  .summary = "Show everything about a domain",
-	  .privilege = COMMAND_DATABASE, .run = run_show,
+	  .privilege = COMMAND_DATABASE, .run = object_run_show,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "domain edit", .usage = "DOMAIN",
 	  .summary = "Change a domain",
-	  .privilege = COMMAND_DATABASE, .run = run_edit,
+	  .privilege = COMMAND_DATABASE, .run = object_run_edit,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .resource = &domain_resource, .resource_flags = FIELD_EDIT },
 	{ .name = "domain remove", .usage = "DOMAIN",
 	  .summary = "Remove a domain without mailboxes",
-	  .privilege = COMMAND_DATABASE, .run = run_remove,
+	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .description = "Its alias domains and aliases go with it. The DKIM key is kept and used again\nwhen the domain is added again." },
 	{ .name = NULL },

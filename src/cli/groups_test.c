@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cli/help.h"
+#include "cli/object.h"
 
 struct seen {
 	const struct command *command;
@@ -37,6 +38,22 @@ check_option(void *context, const char *option, const char *sentence,
 	seen->options[seen->count++] = name;
 }
 
+/* A generic command without its kind would crash when it runs. */
+static void
+check_object(const struct command *command)
+{
+	bool generic = command->run == object_run_list ||
+		       command->run == object_run_show ||
+		       command->run == object_run_edit ||
+		       command->run == object_run_remove;
+
+	if (generic && command->object == NULL)
+		fail_msg("%s: no kind of object", command->name);
+	if (command->object != NULL && command->resource != NULL &&
+		command->object->resource != command->resource)
+		fail_msg("%s: two resources", command->name);
+}
+
 static void
 check_command(const struct command *command)
 {
@@ -50,6 +67,7 @@ check_command(const struct command *command)
 		fail_msg("%s: two commands", command->name);
 	assert_non_null(command->run);
 	assert_true(command->arguments_min <= command->arguments_max);
+	check_object(command);
 	check_option(&seen, "--root", "x", NULL);
 	check_option(&seen, "--json", "x", NULL);
 	check_option(&seen, "--help", "x", NULL);

@@ -77,78 +77,19 @@ run_add(struct command_call *call)
 }
 
 static int
-run_list(struct command_call *call)
-{
-	return object_list(call, &mailbox_resource);
-}
-
-static int
-run_show(struct command_call *call)
-{
-	struct mailbox mailbox;
-	struct mailbox_usage usage;
-	struct extra extra = { call, &mailbox, &usage, NULL };
-	struct model model;
-	struct err err = { 0 };
-	int status;
-
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status =
-		mailbox_load(&model, command_argument(call, 0), &mailbox, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	mailbox_usage_read(&call->paths, mailbox.id, call->arena, &usage);
-	object_print(call, &mailbox_resource, &mailbox, write_extra, &extra);
-	if (!call->json)
-		mailbox_usage_print(&usage, call->arena);
-	return 0;
-}
-
-static int
 run_path(struct command_call *call)
 {
 	struct mailbox mailbox;
-	struct model model;
 	struct err err = { 0 };
 	const char *path;
-	int status;
 
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status =
-		mailbox_load(&model, command_argument(call, 0), &mailbox, &err);
-	model_close(&model);
-	if (status != 0)
+	if (object_load(call, &mailbox, &err) != 0)
 		return command_fail(call, &err);
 	path = mailbox_home(&call->paths, mailbox.store_id, call->arena);
 	if (call->json)
 		(void)printf("{\"path\":\"%s\"}\n", path);
 	else
 		(void)puts(path);
-	return 0;
-}
-
-static int
-run_edit(struct command_call *call)
-{
-	struct mailbox mailbox = { 0 };
-	struct model model;
-	struct err err = { 0 };
-	uint64_t given = 0;
-	int status;
-
-	if (object_fill(call, &mailbox, &given, &err) != 0 ||
-		object_given_some(call, given, &err) != 0 ||
-		object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = mailbox_edit(&model, command_argument(call, 0), &mailbox,
-		given, &mailbox, &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	print_changed(call, &mailbox, "changed", NULL);
 	return 0;
 }
 
@@ -181,22 +122,46 @@ run_passwd(struct command_call *call)
 	return 0;
 }
 
-static int
-run_remove(struct command_call *call)
+static void
+print_with_usage(struct command_call *call, const void *object)
 {
-	struct model model;
-	struct err err = { 0 };
-	int status;
+	const struct mailbox *mailbox = object;
+	struct mailbox_usage usage;
+	struct extra extra = { call, mailbox, &usage, NULL };
 
-	if (object_open(call, &model, &err) != 0)
-		return command_fail(call, &err);
-	status = mailbox_remove(&model, command_argument(call, 0), &err);
-	model_close(&model);
-	if (status != 0)
-		return command_fail(call, &err);
-	object_print_removed(call, command_argument(call, 0));
-	return 0;
+	mailbox_usage_read(&call->paths, mailbox->id, call->arena, &usage);
+	object_print(call, &mailbox_resource, mailbox, write_extra, &extra);
+	if (!call->json)
+		mailbox_usage_print(&usage, call->arena);
 }
+
+static void
+print_edited(struct command_call *call, const void *object)
+{
+	print_changed(call, object, "changed", NULL);
+}
+
+static int
+load(struct model *model, const char *key, void *object_out, struct err *err)
+{
+	return mailbox_load(model, key, object_out, err);
+}
+
+static int
+edit(struct model *model, const char *key, void *object, uint64_t given,
+	struct err *err)
+{
+	return mailbox_edit(model, key, object, given, object, err);
+}
+
+static const struct object_kind KIND = {
+	.resource = &mailbox_resource,
+	.load = load,
+	.edit = edit,
+	.remove = mailbox_remove,
+	.print = print_with_usage,
+	.print_edited = print_edited,
+};
 
 static const struct command_option LIST_OPTIONS[] = {
 	{ .name = "domain",
@@ -221,15 +186,17 @@ const struct command mailbox_commands[] = {
 	  .description = "Asks for the password on a terminal. The mailbox is in force at once." },
 	{ .name = "mailbox list", .usage = "",
 	  .summary = "List mailboxes",
-	  .privilege = COMMAND_DATABASE, .run = run_list,
-	  .options = LIST_OPTIONS },
+	  .privilege = COMMAND_DATABASE, .run = object_run_list,
+	  .object = &KIND, .options = LIST_OPTIONS },
 	{ .name = "mailbox show", .usage = "ADDRESS",
 	  .summary = "Show everything about a mailbox",
-	  .privilege = COMMAND_DATABASE, .run = run_show,
+	  .privilege = COMMAND_DATABASE, .run = object_run_show,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "mailbox edit", .usage = "ADDRESS",
 	  .summary = "Change a mailbox",
-	  .privilege = COMMAND_DATABASE, .run = run_edit,
+	  .privilege = COMMAND_DATABASE, .run = object_run_edit,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .resource = &mailbox_resource, .resource_flags = FIELD_EDIT },
 	{ .name = "mailbox passwd", .usage = "ADDRESS",
@@ -240,10 +207,12 @@ const struct command mailbox_commands[] = {
 	{ .name = "mailbox path", .usage = "ADDRESS",
 	  .summary = "Print the directory that holds a mailbox",
 	  .privilege = COMMAND_DATABASE, .run = run_path,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "mailbox remove", .usage = "ADDRESS",
 	  .summary = "Remove a mailbox; its mail moves to the garbage area",
-	  .privilege = COMMAND_DATABASE, .run = run_remove,
+	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
+	  .object = &KIND,
 	  .arguments_min = 1, .arguments_max = 1,
 	  .description = "It is taken out of all aliases; aliases that led only there are removed." },
 	{ .name = "mailbox import", .usage = "FILE",

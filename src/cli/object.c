@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Printing and filling of objects, driven by their resource tables. */
+/* Commands on objects, driven by their kinds and resource tables. */
 #include "cli/object.h"
 
 #include <stdio.h>
@@ -18,6 +18,20 @@ object_open(struct command_call *call, struct model *model_out, struct err *err)
 {
 	return model_open(
 		&call->paths, call->actor, call->arena, model_out, err);
+}
+
+int
+object_load(struct command_call *call, void *object_out, struct err *err)
+{
+	struct model model;
+	int status;
+
+	if (object_open(call, &model, err) != 0)
+		return -1;
+	status = call->command->object->load(
+		&model, command_argument(call, 0), object_out, err);
+	model_close(&model);
+	return status;
 }
 
 int
@@ -40,9 +54,9 @@ object_fill(struct command_call *call, void *object, uint64_t *given,
 	return 0;
 }
 
-int
-object_given_some(
-	const struct command_call *call, uint64_t given, struct err *err)
+/* ERR_INVALID when an edit names nothing to change. */
+static int
+check_given(const struct command_call *call, uint64_t given, struct err *err)
 {
 	if (given != 0)
 		return 0;
@@ -99,8 +113,9 @@ object_print_changed(struct command_call *call, const struct resource *resource,
 			done);
 }
 
-void
-object_print_removed(struct command_call *call, const char *name)
+/* {"removed":"name"} or the sentence. */
+static void
+print_removed(const struct command_call *call, const char *name)
 {
 	struct strbuf text;
 	struct json_writer w;
@@ -236,8 +251,9 @@ find_owner(struct model *model, const struct resource *resource,
 }
 
 int
-object_list(struct command_call *call, const struct resource *resource)
+object_run_list(struct command_call *call)
 {
+	const struct resource *resource = call->command->object->resource;
 	struct list_output out = { .resource = resource, .json = call->json };
 	struct model_list list = { 0 };
 	struct model model;
@@ -256,4 +272,64 @@ object_list(struct command_call *call, const struct resource *resource)
 	end_list(&out, status == 0);
 	model_close(&model);
 	return status == 0 ? 0 : command_fail(call, &err);
+}
+
+int
+object_run_show(struct command_call *call)
+{
+	const struct object_kind *kind = call->command->object;
+	void *object = arena_alloc(call->arena, kind->resource->object_size);
+	struct err err = { 0 };
+
+	if (object_load(call, object, &err) != 0)
+		return command_fail(call, &err);
+	if (kind->print != NULL)
+		kind->print(call, object);
+	else
+		object_print(call, kind->resource, object, NULL, NULL);
+	return 0;
+}
+
+int
+object_run_edit(struct command_call *call)
+{
+	const struct object_kind *kind = call->command->object;
+	void *object = arena_alloc(call->arena, kind->resource->object_size);
+	struct model model;
+	struct err err = { 0 };
+	uint64_t given = 0;
+	int status;
+
+	if (object_fill(call, object, &given, &err) != 0 ||
+		check_given(call, given, &err) != 0 ||
+		object_open(call, &model, &err) != 0)
+		return command_fail(call, &err);
+	status = kind->edit(
+		&model, command_argument(call, 0), object, given, &err);
+	model_close(&model);
+	if (status != 0)
+		return command_fail(call, &err);
+	if (kind->print_edited != NULL)
+		kind->print_edited(call, object);
+	else
+		object_print_changed(call, kind->resource, object, "changed");
+	return 0;
+}
+
+int
+object_run_remove(struct command_call *call)
+{
+	struct model model;
+	struct err err = { 0 };
+	int status;
+
+	if (object_open(call, &model, &err) != 0)
+		return command_fail(call, &err);
+	status = call->command->object->remove(
+		&model, command_argument(call, 0), &err);
+	model_close(&model);
+	if (status != 0)
+		return command_fail(call, &err);
+	print_removed(call, command_argument(call, 0));
+	return 0;
 }
