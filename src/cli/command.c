@@ -43,21 +43,6 @@ struct parser {
 	int next;
 };
 
-static const struct command_option GLOBAL_OPTIONS[] = {
-	{ .name = "root",
-		.value = "DIRECTORY",
-		.sentence = "Use the instance below this directory" },
-	{ .name = "json", .sentence = "Print JSON, errors too" },
-	{ .name = "help", .sentence = "Explain the command" },
-	{ .name = NULL },
-};
-
-const struct command_option *
-help_global_options(void)
-{
-	return GLOBAL_OPTIONS;
-}
-
 const struct command *
 command_find(const char *name)
 {
@@ -149,7 +134,7 @@ parse_option(struct parser *parser, const char *text, struct err *err)
 	const char *value = equals == NULL ? NULL : equals + 1;
 	struct known_option option;
 
-	if (!find_in(GLOBAL_OPTIONS, name, &option) &&
+	if (!find_in(help_global_options(), name, &option) &&
 		(command == NULL ||
 			(!find_in(command->options, name, &option) &&
 				!find_field(command, name, &option))))
@@ -508,7 +493,7 @@ run(struct parser *parser, const char *group)
 		if (call->command == NULL && group != NULL)
 			help_group(group);
 		else
-			command_help(call->command);
+			help_command(call->command);
 		return 0;
 	}
 	if (paths_init(&call->paths, parser->root, &err) != 0 ||
@@ -541,7 +526,7 @@ command_main(int argc, char **argv)
 		call.arena, ((size_t)argc + 1) * sizeof(*call.given));
 	call.actor = find_actor(call.arena);
 	if (argc < 2) {
-		command_help(NULL);
+		help_command(NULL);
 		arena_free(&call.arena);
 		return err_exit_status(ERR_INVALID);
 	}

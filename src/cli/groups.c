@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The one list of all groups of commands, in the order of the help. */
-#include "cli/command.h"
+#include "cli/groups.h"
 
 /* clang-format off */
 const struct command *const command_groups[] = {

@@ -10,6 +10,21 @@
 #define COLUMN_WIDTH 30
 #define SUMMARY_WIDTH 28
 
+static const struct command_option GLOBAL_OPTIONS[] = {
+	{ .name = "root",
+		.value = "DIRECTORY",
+		.sentence = "Use the instance below this directory" },
+	{ .name = "json", .sentence = "Print JSON, errors too" },
+	{ .name = "help", .sentence = "Explain the command" },
+	{ .name = NULL },
+};
+
+const struct command_option *
+help_global_options(void)
+{
+	return GLOBAL_OPTIONS;
+}
+
 bool
 help_group_exists(const char *group)
 {
@@ -146,7 +161,7 @@ help_group(const char *group)
 }
 
 void
-command_help(const struct command *command)
+help_command(const struct command *command)
 {
 	struct arena *arena;
 

@@ -9,13 +9,16 @@
 
 #include <stdbool.h>
 
-#include "cli/command.h"
+#include "base/arena.h"
+#include "cli/groups.h"
 
 /* --root, --json, --help; name NULL ends. */
 const struct command_option *help_global_options(void);
 /* "mailbox": whether commands begin with that word. */
 bool help_group_exists(const char *group);
 void help_group(const char *group);
+/* Help of one command, or with NULL of all. */
+void help_command(const struct command *command);
 
 /* option is "--max-quota SIZE"; sentence has no final stop. */
 typedef void help_option_fn(void *context, const char *option,
