@@ -123,6 +123,30 @@ answer_sender_login(struct lookup *lookup, const char *key,
 	return expansion->final_count > 0 ? LOOKUP_FOUND : LOOKUP_NOT_FOUND;
 }
 
+/*
+ * An access map for smtpd_relay_restrictions. smtpd keeps what an address
+ * resolved to as long as it lives, so that a domain which came after the
+ * first try stayed "relay denied" there; this is asked each time. Local
+ * parts that could hide another address are left to Postfix's own rule.
+ */
+static enum lookup_answer
+answer_relay_access(struct lookup *lookup, const char *key,
+	struct strbuf *value, struct err *err)
+{
+	struct resolved resolved;
+	const char *at = strrchr(key, '@');
+
+	if (at == NULL || strcspn(key, "@%!") != (size_t)(at - key))
+		return LOOKUP_NOT_FOUND;
+	if (resolve_address(lookup, key, &resolved, err) == -1)
+		return LOOKUP_TEMP;
+	if (resolved.kind != RESOLVED_MAILBOX &&
+		resolved.kind != RESOLVED_ALIAS)
+		return LOOKUP_NOT_FOUND;
+	strbuf_add_text(value, "OK");
+	return LOOKUP_FOUND;
+}
+
 /* transport_maps. */
 static enum lookup_answer
 answer_transport(struct lookup *lookup, const char *key, struct strbuf *value,
@@ -152,6 +176,7 @@ static const struct lookup_map maps[] = {
 	{ "aliases", answer_aliases },
 	{ "domains", answer_domains },
 	{ "mailboxes", answer_mailboxes },
+	{ "relay-access", answer_relay_access },
 	{ "relay-domains", answer_nothing },
 	{ "sender-login", answer_sender_login },
 	{ "transport", answer_transport },

@@ -95,6 +95,18 @@ static const struct row rows[] = {
 	{ "sender: foreign", "sender-login", "x@elsewhere.example", LOOKUP_NOT_FOUND, NULL },
 	{ "sender: loop", "sender-login", "loop-b@example.org", LOOKUP_TEMP, "loop" },
 
+	{ "relay: mailbox", "relay-access", "anna@example.org", LOOKUP_FOUND, "OK" },
+	{ "relay: alias with detail", "relay-access", "one+x@example.org", LOOKUP_FOUND, "OK" },
+	{ "relay: alias domain", "relay-access", "bert@alias.example", LOOKUP_FOUND, "OK" },
+	{ "relay: catch-all", "relay-access", "nobody@example.org", LOOKUP_FOUND, "OK" },
+	{ "relay: nobody", "relay-access", "nobody@plain.example", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: mailbox off", "relay-access", "off@example.org", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: foreign", "relay-access", "x@elsewhere.example", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: a domain alone", "relay-access", "example.org", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: percent before the catch-all", "relay-access", "x%elsewhere.example@example.org", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: at sign before the catch-all", "relay-access", "x@elsewhere.example@example.org", LOOKUP_NOT_FOUND, NULL },
+	{ "relay: bang before the catch-all", "relay-access", "elsewhere.example!x@example.org", LOOKUP_NOT_FOUND, NULL },
+
 	{ "transport of null", "transport", LOOKUP_NULL_ADDRESS, LOOKUP_FOUND, "discard:" },
 	{ "transport of a mailbox", "transport", "anna@example.org", LOOKUP_NOT_FOUND, NULL },
 	{ "no relay domains", "relay-domains", "example.org", LOOKUP_NOT_FOUND, NULL },

@@ -97,6 +97,22 @@ def test_alias_domain(lab, suite, mailbox, domain):
     assert rcpt(lab, "nobody@" + twin)[0] == 550
 
 
+def test_a_domain_is_in_force_for_a_session_that_was_refused(lab, suite,
+                                                             domain):
+    """smtpd remembers that a domain was unknown; its answer must not."""
+    suite.add_mailbox("box@" + domain)
+    twin = name("twin") + ".example.com"
+    recipient = "RCPT TO:<box@%s>" % twin
+    with Smtp(lab.client, lab.mx.ipv4, 25) as client:
+        client.ehlo()
+        client.demand("MAIL FROM:<sender@example.net>", 250)
+        assert client.command(recipient)[0] == 554
+        suite.add_alias_domain(twin, domain)
+        assert client.command(recipient)[0] == 250
+        suite.mailherd("alias-domain", "remove", twin)
+        assert client.command(recipient)[0] in (550, 554)
+
+
 def test_a_change_is_in_force_with_its_commit(lab, suite, domain):
     address = "new@" + domain
     assert rcpt(lab, address)[0] == 550
