@@ -65,7 +65,7 @@ long_texts_are_cut_between_characters(void **state)
 	struct err err = { 0 };
 	char text[2000] = "";
 	for (int i = 0; i < 900; i++)
-		strcat(text, "\xc3\xa4");
+		memcpy(text + 2 * i, "\xc3\xa4", 2);
 	err_set(&err, ERR_INVALID, "%s", text);
 	err_prefix(&err, "x");
 	size_t length = strlen(err.text);
