@@ -14,6 +14,7 @@
 #include "directory/dict_sql.h"
 #include "directory/test_login.h"
 #include "directory/test_stream.h"
+#include "directory/test_talk.h"
 #include "directory/usage.h"
 
 #define HELLO "H3\t2\t0\tanna@example.org\tuserdb\n"
@@ -149,14 +150,8 @@ conversations_end_as_they_should(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(talks); i++) {
 		const struct talk_case *c = &talks[i];
-		struct stream *stream = connect_to_it();
-		const char *got = test_stream_ask(stream, c->input);
 
-		if (test_stream_dropped(stream) != (c->want == NULL))
-			fail_msg("%s: dropped %d", c->name, c->want != NULL);
-		if (c->want != NULL && strcmp(got, c->want) != 0)
-			fail_msg("%s: got %s, want %s", c->name, got, c->want);
-		test_stream_hang_up(stream);
+		test_talk(connect_to_it(), c->name, c->input, c->want);
 	}
 }
 

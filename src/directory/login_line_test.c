@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "directory/test_login.h"
 #include "directory/test_stream.h"
+#include "directory/test_talk.h"
 #include "directory/usage.h"
 
 #define RIGHT "\tcmlnaHQ=\n"
@@ -89,14 +90,8 @@ lines_are_answered(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
 		const struct line_case *c = &lines[i];
-		struct stream *stream = connect_to_it();
-		const char *got = test_stream_ask(stream, c->input);
 
-		if (test_stream_dropped(stream) != (c->want == NULL))
-			fail_msg("%s: dropped %d", c->name, c->want != NULL);
-		if (c->want != NULL && strcmp(got, c->want) != 0)
-			fail_msg("%s: got %s, want %s", c->name, got, c->want);
-		test_stream_hang_up(stream);
+		test_talk(connect_to_it(), c->name, c->input, c->want);
 	}
 }
 

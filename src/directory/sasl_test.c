@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "directory/test_login.h"
 #include "directory/test_stream.h"
+#include "directory/test_talk.h"
 
 #define GREETING "VERSION\t1\t2\nCPID\t77\n"
 #define COMMON "\tservice=smtp\tnologin\tlip=192.0.2.9\trip=192.0.2.1\tsecured"
@@ -136,14 +137,8 @@ dialogues_end_as_they_should(void **state UNUSED)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(dialogues); i++) {
 		const struct dialogue_case *c = &dialogues[i];
-		struct stream *stream = connect_and_greet();
-		const char *got = test_stream_ask(stream, c->input);
 
-		if (test_stream_dropped(stream) != (c->want == NULL))
-			fail_msg("%s: dropped %d", c->name, c->want != NULL);
-		if (c->want != NULL && strcmp(got, c->want) != 0)
-			fail_msg("%s: got %s, want %s", c->name, got, c->want);
-		test_stream_hang_up(stream);
+		test_talk(connect_and_greet(), c->name, c->input, c->want);
 	}
 }
 
