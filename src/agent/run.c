@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * mailherd-run: the `run` program of every service. It becomes the
- * service: output to the service's FIFO, limits, private mounts, user,
- * then exec. What it needs stands in the file `launch` of the service
+ * service: output to the service's FIFO, limits, private mounts, hooks,
+ * user, then exec. What it needs stands in the file `launch` of the service
  * directory, which is its working directory.
  *
  * The FIFO is opened for reading too, so that a dead logger neither
@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/hooks.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -185,6 +186,22 @@ make_mounts(const struct launch *launch)
 		bind_mount(launch->mounts[i]);
 }
 
+static void
+run_hooks(const struct launch *launch)
+{
+	const struct hooks hooks = {
+		.directory = launch->hooks,
+		.service = launch->name,
+		.root = launch->root,
+		.environment = launch->environment,
+		.deadline_ms = HOOKS_DEADLINE_MS,
+	};
+
+	/* What an older release prepared has none. */
+	if (launch->hooks != NULL)
+		hooks_run(&hooks);
+}
+
 static int
 become_user(const char *name, struct err *err)
 {
@@ -318,6 +335,7 @@ first_stage(const struct launch *launch, struct err *err)
 		return -1;
 	set_limits(launch);
 	make_mounts(launch);
+	run_hooks(launch);
 	if (launch->probe[0] != NULL)
 		return start_with_probe(parent, err);
 	return become_service(launch, parent, err);

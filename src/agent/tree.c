@@ -266,6 +266,10 @@ fill_launch(const struct tree_input *input,
 	size_t used = 0;
 
 	*launch = (struct launch){
+		.name = service->name,
+		.root = arena_printf(arena, "%s/", input->paths->root),
+		.hooks = arena_printf(
+			arena, "%s/%s", input->paths->hooks, service->name),
 		.user = service->user,
 		.directory = service->directory,
 		.fifo = arena_printf(

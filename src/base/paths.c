@@ -29,6 +29,7 @@ static const struct paths_row INSTANCE_ROWS[] = {
 	{ offsetof(struct paths, root), "" },
 	{ offsetof(struct paths, config), "/etc/mailherd/mailherd.conf" },
 	{ offsetof(struct paths, overrides), "/etc/mailherd/engines" },
+	{ offsetof(struct paths, hooks), "/etc/mailherd/hooks" },
 	{ offsetof(struct paths, state), STATE },
 	{ offsetof(struct paths, database), STATE "/db" },
 	{ offsetof(struct paths, core_db), STATE "/db/core/core.db" },

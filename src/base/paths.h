@@ -16,6 +16,7 @@ struct paths {
 	char root[PATHS_MAX]; /* "" or "/tmp/x": no final slash */
 	char config[PATHS_MAX]; /* R/etc/mailherd/mailherd.conf */
 	char overrides[PATHS_MAX]; /* R/etc/mailherd/engines */
+	char hooks[PATHS_MAX]; /* R/etc/mailherd/hooks */
 	char state[PATHS_MAX]; /* R/var/lib/mailherd */
 	char database[PATHS_MAX]; /* R/var/lib/mailherd/db */
 	char core_db[PATHS_MAX]; /* .../db/core/core.db */

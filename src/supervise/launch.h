@@ -23,6 +23,9 @@ struct launch {
 	 * s6 starts by itself, before there is a sequencer. */
 	const char *after[ENGINE_LIST_MAX];
 	const char *probe[ENGINE_ARGV_MAX];
+	const char *name; /* of the service */
+	const char *root; /* of the instance; "/" for the machine's */
+	const char *hooks; /* directory of what runs before; NULL: none */
 	const char *user; /* NULL: root */
 	const char *directory;
 	const char *fifo; /* for output */
