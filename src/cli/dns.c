@@ -4,136 +4,28 @@
  * kernel while we are root, domains and keys read afterwards as the
  * database's user.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/json_write.h"
 #include "cli/command.h"
 #include "cli/dns_records.h"
+#include "cli/machine_addresses.h"
 #include "model/address.h"
 #include "model/alias_domain.h"
 #include "model/dkim.h"
 #include "model/domain.h"
 #include "model/model.h"
 
-#define ADDRESSES_MAX 32
 #define OUTPUT_MAX (8 * 1024 * 1024)
 
 struct dns {
 	struct command_call *call;
 	struct instance instance;
-	const char *addresses[ADDRESSES_MAX + 1]; /* NULL-ended */
-	size_t address_count;
-	bool private_only; /* no address of the internet is on this machine */
+	struct machine_addresses addresses;
 	struct dns_records records;
 	struct model model;
 };
-
-/* RFC 1918, 6598, 3927. */
-static bool
-is_private_v4(const unsigned char *b)
-{
-	return b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) ||
-	       (b[0] == 192 && b[1] == 168) ||
-	       (b[0] == 100 && (b[1] & 0xc0) == 64) ||
-	       (b[0] == 169 && b[1] == 254);
-}
-
-/* Unique local (RFC 4193), link local. */
-static bool
-is_private_v6(const unsigned char *b)
-{
-	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-}
-
-static bool
-is_private(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET)
-		return is_private_v4((const unsigned char *)&(
-			(const struct sockaddr_in *)address)
-					     ->sin_addr);
-	return is_private_v6(
-		((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr);
-}
-
-static bool
-is_loopback(const struct sockaddr *address)
-{
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-
-	if (address->sa_family == AF_INET)
-		return ((const unsigned char *)&v4->sin_addr)[0] == 127;
-	return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
-	       IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr);
-}
-
-static void
-add_address(struct dns *dns, const char *text)
-{
-	for (size_t i = 0; i < dns->address_count; i++) {
-		if (strcmp(dns->addresses[i], text) == 0)
-			return;
-	}
-	if (dns->address_count < ADDRESSES_MAX)
-		dns->addresses[dns->address_count++] =
-			arena_strdup(dns->call->arena, text);
-}
-
-static void
-add_interfaces(struct dns *dns, const struct ifaddrs *list, bool private)
-{
-	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-		char text[INET6_ADDRSTRLEN];
-		const struct sockaddr *address = i->ifa_addr;
-		bool v6;
-
-		if (address == NULL || (address->sa_family != AF_INET &&
-					       address->sa_family != AF_INET6))
-			continue;
-		v6 = address->sa_family == AF_INET6;
-		if ((v6 && !dns->instance.ipv6) || is_loopback(address) ||
-			is_private(address) != private ||
-			getnameinfo(address,
-				v6 ? sizeof(struct sockaddr_in6)
-				   : sizeof(struct sockaddr_in),
-				text, sizeof(text), NULL, 0,
-				NI_NUMERICHOST) != 0)
-			continue;
-		add_address(dns, text);
-	}
-}
-
-/* Where port 25 is bound to addresses, those; else what interfaces have. */
-static int
-find_addresses(struct dns *dns, struct err *err)
-{
-	const struct instance_listen *smtp = &dns->instance.listen[PORT_SMTP];
-	struct ifaddrs *list;
-
-	for (size_t i = 0; smtp->port != 0 && smtp->addresses[i] != NULL; i++) {
-		if (strcmp(smtp->addresses[i], "*") != 0)
-			add_address(dns, smtp->addresses[i]);
-	}
-	if (dns->address_count > 0)
-		return 0;
-	if (getifaddrs(&list) == -1)
-		return err_errno(err, errno, "listing network addresses");
-	add_interfaces(dns, list, false);
-	if (dns->address_count == 0) {
-		add_interfaces(dns, list, true);
-		dns->private_only = true;
-	}
-	freeifaddrs(list);
-	return 0;
-}
 
 static int
 add_domain(struct dns *dns, const char *name, struct err *err)
@@ -209,13 +101,14 @@ collect(struct dns *dns, struct err *err)
 
 	if (instance_load(&call->paths, call->arena, &dns->instance, err) ==
 			-1 ||
-		find_addresses(dns, err) == -1 ||
+		machine_addresses_find(&dns->instance, call->arena,
+			&dns->addresses, err) == -1 ||
 		command_drop(&call->paths, err) == -1 ||
 		model_open(&call->paths, "cli:dns", call->arena, &dns->model,
 			err) == -1)
 		return -1;
 	dns_records_init(&dns->records, call->arena);
-	dns_records_host(&dns->records, &dns->instance, dns->addresses);
+	dns_records_host(&dns->records, &dns->instance, dns->addresses.list);
 	result = domain == NULL ? add_all(dns, err)
 				: add_named(dns, domain, err);
 	model_close(&dns->model);
@@ -264,10 +157,10 @@ print_text(const struct dns *dns)
 	dns_records_zone(&dns->records, &out);
 	strbuf_add_text(&out,
 		"\nPTR records are set where the address comes from: ask the provider.\n");
-	if (dns->address_count == 0)
+	if (dns->addresses.count == 0)
 		strbuf_add_text(&out,
 			"No address was found on this machine: publish A and AAAA records of its host name, too.\n");
-	else if (dns->private_only)
+	else if (dns->addresses.private_only)
 		strbuf_add_text(&out,
 			"The addresses above are private: publish the public address that leads here instead.\n");
 	printf("%s", out.data);

@@ -12,6 +12,8 @@ const struct command *const command_groups[] = {
 	alias_commands,
 	app_password_commands,
 	dns_commands,
+	doctor_commands,
+	key_commands,
 	NULL,
 };
 /* clang-format on */

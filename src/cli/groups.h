@@ -60,6 +60,8 @@ struct command {
 extern const struct command lifecycle_commands[];
 extern const struct command setup_commands[];
 extern const struct command dns_commands[];
+extern const struct command doctor_commands[];
+extern const struct command key_commands[];
 extern const struct command domain_commands[];
 extern const struct command alias_domain_commands[];
 extern const struct command mailbox_commands[];

@@ -6,7 +6,6 @@
 #include "cli/setup_check.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 
 #include "base/fs.h"
 #include "base/strbuf.h"
+#include "cli/listener.h"
 
 #define MIB (1024L * 1024)
 #define DISK_MIB_MIN 512
@@ -198,99 +198,17 @@ struct endpoint {
 	int type; /* SOCK_STREAM, SOCK_DGRAM */
 };
 
-/* A socket's inode by /proc/net/<table>: listening, on that port. 0: none. */
-static unsigned long
-find_inode(const char *table, unsigned port)
-{
-	char path[64], *line, *rest;
-	struct strbuf text;
-	unsigned long inode, found = 0;
-	unsigned local, state;
-
-	(void)snprintf(path, sizeof(path), "/proc/net/%s", table);
-	strbuf_init(&text, PROC_FILE_MAX);
-	if (fs_read(path, PROC_FILE_MAX, &text, NULL) == -1) {
-		strbuf_deinit(&text);
-		return 0;
-	}
-	rest = text.data;
-	while (found == 0 && (line = strsep(&rest, "\n")) != NULL) {
-		if (sscanf(line,
-			    " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*d %lu",
-			    &local, &state, &inode) == 3 &&
-			local == port && (state == 0x0a || state == 0x07))
-			found = inode;
-	}
-	strbuf_deinit(&text);
-	return found;
-}
-
-static bool
-has_inode(const char *pid, unsigned long inode)
-{
-	char path[PATHS_MAX + NAME_MAX], target[64], want[64];
-	struct dirent *entry;
-	bool found = false;
-	DIR *directory;
-
-	(void)snprintf(want, sizeof(want), "socket:[%lu]", inode);
-	(void)snprintf(path, sizeof(path), "/proc/%s/fd", pid);
-	directory = opendir(path);
-	if (directory == NULL)
-		return false;
-	while (!found && (entry = readdir(directory)) != NULL) {
-		ssize_t length = readlinkat(dirfd(directory), entry->d_name,
-			target, sizeof(target) - 1);
-
-		if (length > 0) {
-			target[length] = '\0';
-			found = strcmp(target, want) == 0;
-		}
-	}
-	(void)closedir(directory);
-	return found;
-}
-
-static void
-process_name(const char *pid, char *out, size_t size)
-{
-	char path[64];
-	struct strbuf text;
-
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	strbuf_init(&text, 256);
-	out[0] = '\0';
-	if (fs_read(path, 255, &text, NULL) == 0)
-		(void)snprintf(out, size, "%.*s", (int)strcspn(text.data, "\n"),
-			text.data);
-	strbuf_deinit(&text);
-}
-
 /* Who has the port: its process's name, or "". */
 static void
-port_holder(const struct endpoint *endpoint, char *name, size_t size)
+port_holder(const struct endpoint *endpoint, char name[LISTENER_NAME_SIZE])
 {
-	static const char *const TABLES[2][2] = { { "tcp", "tcp6" },
-		{ "udp", "udp6" } };
-	const char *const *tables = TABLES[endpoint->type == SOCK_DGRAM];
-	struct dirent *entry;
-	DIR *processes = opendir("/proc");
+	struct listener listeners[LISTENERS_MAX];
+	size_t count = listener_find(
+		endpoint->type, endpoint->port, listeners, LISTENERS_MAX);
 
 	name[0] = '\0';
-	for (int i = 0; processes != NULL && i < 2 && name[0] == '\0'; i++) {
-		unsigned long inode = find_inode(tables[i], endpoint->port);
-
-		rewinddir(processes);
-		while (inode != 0 && name[0] == '\0' &&
-			(entry = readdir(processes)) != NULL) {
-			if (entry->d_name[0] >= '1' &&
-				entry->d_name[0] <= '9' &&
-				has_inode(entry->d_name, inode))
-				process_name(entry->d_name, name, size);
-		}
-	}
-	if (processes != NULL)
-		(void)closedir(processes);
+	for (size_t i = 0; i < count && name[0] == '\0'; i++)
+		listener_process_name(listener_process(&listeners[i]), name);
 }
 
 static const char *
@@ -306,11 +224,11 @@ unit_of(const char *process)
 static int
 port_taken(const struct endpoint *endpoint, struct err *err)
 {
-	char process[64], stop[128] = "stop it";
+	char process[LISTENER_NAME_SIZE], stop[128] = "stop it";
 	const char *unit;
 	bool resolver = endpoint->port == RESOLVER_PORT;
 
-	port_holder(endpoint, process, sizeof(process));
+	port_holder(endpoint, process);
 	unit = unit_of(process);
 	(void)err_field(err, ERR_EXISTS, endpoint->name,
 		"port %u (%s) on %s is in use by %s", endpoint->port,

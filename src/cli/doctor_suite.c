@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The doctor's look at the services, with the agent's eyes. */
+#include <string.h>
+
+#include "cli/doctor.h"
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+/* "off" is a service whose condition is not met, and no fault. */
+static bool
+is_well(const json_t *service)
+{
+	const char *state = text_of(service, "state");
+
+	return (strcmp(state, "ready") == 0 || strcmp(state, "off") == 0) &&
+	       !json_is_true(json_object_get(service, "degraded"));
+}
+
+static void
+add_service(struct doctor *doctor, const json_t *service)
+{
+	const char *name = text_of(service, "name");
+	bool essential = json_is_true(json_object_get(service, "essential"));
+
+	doctor_add(doctor, essential ? DOCTOR_BAD : DOCTOR_WARNING,
+		arena_printf(doctor->call->arena, "mailherd logs %s", name),
+		"%s is %s: %s", name, text_of(service, "state"),
+		text_of(service, "note"));
+}
+
+static void
+add_replaced(struct doctor *doctor, const char *name)
+{
+	doctor_add(doctor, DOCTOR_WARNING,
+		arena_printf(doctor->call->arena, "mailherd restart %s", name),
+		"%s runs a program that was replaced on disk", name);
+}
+
+void
+doctor_suite(struct doctor *doctor)
+{
+	const char *obstacle = text_of(doctor->report, "render_error");
+	json_t *service;
+	size_t i, well = 0;
+
+	if (doctor->report == NULL) {
+		doctor_add(doctor, DOCTOR_BAD, "mailherd up",
+			"the suite does not run");
+		return;
+	}
+	json_array_foreach(
+		json_object_get(doctor->report, "services"), i, service)
+	{
+		if (is_well(service))
+			well++;
+		else
+			add_service(doctor, service);
+		if (json_is_true(json_object_get(service, "program_replaced")))
+			add_replaced(doctor, text_of(service, "name"));
+	}
+	if (obstacle[0] != '\0')
+		doctor_add(doctor, DOCTOR_BAD,
+			"mend the file that it names, then: mailherd restart",
+			"the newest configuration is not in force: %s",
+			obstacle);
+	if (well == i)
+		doctor_add(doctor, DOCTOR_GOOD, "", "all %zu services are well",
+			well);
+}
+
+/* What the services themselves found out about the world. */
+void
+doctor_facts(struct doctor *doctor)
+{
+	json_t *fact;
+	size_t i, good = 0;
+
+	if (doctor->report == NULL) {
+		doctor_add(doctor, DOCTOR_SKIPPED, "",
+			"the suite does not run, so nobody watched");
+		return;
+	}
+	json_array_foreach(json_object_get(doctor->report, "health"), i, fact)
+	{
+		if (json_is_true(json_object_get(fact, "ok")))
+			good++;
+		else
+			doctor_add(doctor, DOCTOR_BAD,
+				"see troubleshooting.md for this cause",
+				"%s: %s", text_of(fact, "name"),
+				text_of(fact, "text"));
+	}
+	if (good == i)
+		doctor_add(doctor, DOCTOR_GOOD, "",
+			"%zu facts are watched, all are good", good);
+}
