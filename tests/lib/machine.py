@@ -6,12 +6,22 @@ machine that runs the tests; while packages are installed it reaches them
 through slirp4netns, which is ended before anything is tested.
 """
 
+import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import time
+
+from .suite import PASSWORD
+from .wait import wait_for
+
+HOSTNAME = "mail.fresh.example.org"
+DOMAIN = "fresh.example.org"
+INSTALL_SECONDS = 1200
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BASE_TAR = REPOSITORY / "build/check/debian-12.tar"
 
 PACKAGES = (
     "systemd,systemd-sysv,dbus,init,iproute2,procps,ca-certificates,"
@@ -38,7 +48,9 @@ class Machine:
         self.container = None
         self.init = None
 
-    def create(self, base_tar):
+    def create(self, base_tar=BASE_TAR):
+        """Debian as it comes, and a clone of this repository."""
+        base_tar.parent.mkdir(parents=True, exist_ok=True)
         if not base_tar.exists():
             part = base_tar.with_suffix(".part.tar")
             subprocess.run(
@@ -52,6 +64,23 @@ class Machine:
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         (self.root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
         (self.root / "etc/hostname").write_text("mail\n")
+        subprocess.run(["git", "clone", "--quiet", REPOSITORY,
+                        self.root / "root/mailherd"], check=True)
+
+    def trust(self, lab):
+        """The lab's root of DNS, as an administrator would name it."""
+        directory = self.root / "etc/mailherd"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "lab.hints").write_text(
+            pathlib.Path(lab.dns.root_hints).read_text())
+        (directory / "lab.anchor").write_text(
+            pathlib.Path(lab.dns.trust_anchor).read_text())
+        (directory / "mailherd.conf").write_text(
+            "resolver.root_hints = /etc/mailherd/lab.hints\n"
+            "resolver.trust_anchor = /etc/mailherd/lab.anchor\n"
+            "resolver.check_addresses = 192.0.2.53\n"
+            "resolver.check_names = mx.example.net\n"
+            "antivirus.updates = no\n")
 
     def connect(self):
         """The way out to package sources, until disconnect()."""
@@ -111,7 +140,65 @@ class Machine:
                 self.container.wait(10)
             self.init = None
 
+    def kill_init(self):
+        """The machine is gone at once, with everything that ran on it."""
+        os.kill(self.init, signal.SIGKILL)
+        self.container.wait(30)
+        self.init = None
+
+    # The suite on it
+
+    def install(self, profile="full"):
+        """README's first command, then the way to packages is cut off."""
+        done = self.run("/root/mailherd/up", "--hostname", HOSTNAME,
+                        "--domain", DOMAIN, "--profile", profile,
+                        timeout=INSTALL_SECONDS)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        self.disconnect()
+        return done.stdout
+
+    def mailherd(self, *words, **options):
+        """A command with --json; its document."""
+        done = self.run("mailherd", *words, "--json", **options)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise AssertionError("mailherd %s: exit status %d\n%s%s" % (
+                " ".join(words), done.returncode, done.stdout,
+                done.stderr)) from None
+
+    def wait_healthy(self, deadline_s=60):
+        wait_for(lambda: self.run("mailherd", "status").returncode == 0,
+                 deadline_s, "healthy suite", every=0.3)
+
+    def service_pids(self):
+        """{service: pid} of what runs."""
+        return {service["name"]: service["pid"]
+                for service in self.mailherd("status")["services"]
+                if "pid" in service}
+
+    def add_mailbox(self, address):
+        done = self.run("sh", "-c", "printf '%s\\n' \"$1\" | mailherd "
+                        "mailbox add \"$0\" --password-file -",
+                        address, PASSWORD)
+        assert done.returncode == 0, done.stderr
+        return address
+
+    def queue(self):
+        """What waits in the queue: a list of postqueue's objects."""
+        done = self.run("mailherd", "exec", "postqueue", "-j")
+        return [json.loads(line) for line in done.stdout.splitlines()
+                if line.startswith("{")]
+
     def close(self):
+        """Powers it off and removes it."""
         self.disconnect()
         self.power_off()
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def publish(lab, host):
+    """The machine's records in the test internet."""
+    lab.dns.add_host(HOSTNAME + ".", host.ipv4, host.ipv6)
+    lab.dns.add(DOMAIN + ".", "MX", "10 " + HOSTNAME + ".")
+    lab.dns.publish()
