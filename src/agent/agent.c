@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/roller.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -29,7 +30,6 @@
 #define LOG_SERVICE "log"
 #define HOLDER_SERVICE "fdholder"
 #define SMALL_FILE_MAX 256
-#define FAILURES_MAX 4 /* 0, 0, 1 s between them */
 
 static bool
 send_command(const struct unit *unit, const char *letters)
@@ -165,6 +165,7 @@ tell_waiters(const struct agent *agent, const struct unit *unit)
 		json_text(answer, "note", unit->note);
 		ipc_progress(w->call);
 	}
+	roller_tell(agent->roller, unit);
 }
 
 /* True when a service has become ready. */
@@ -200,8 +201,8 @@ keep_sockets(struct agent *agent, bool changed)
 			unit->status.pid, changed);
 }
 
-static int
-set_unit_error(const struct unit *unit, struct err *err)
+int
+agent_unit_error(const struct unit *unit, struct err *err)
 {
 	err_set(err, ERR_UNAVAILABLE, "%s is %s: %s", unit->service->name,
 		unit_state_name(unit->state), unit->note);
@@ -219,7 +220,7 @@ ends_again_and_again(const struct agent_waiter *waiter, struct err *err)
 	struct record_ended ended;
 
 	record_read_ended(unit->directory, &ended);
-	if (ended.count - waiter->failures < FAILURES_MAX)
+	if (ended.count - waiter->failures < ROLL_FAILURES_MAX)
 		return false;
 	err_set(err, ERR_UNAVAILABLE,
 		"%s ends as soon as it is started (%s %d)", unit->service->name,
@@ -241,7 +242,7 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 	case AGENT_WAIT_UNIT:
 		if (waiter->unit->state == UNIT_OVERDUE ||
 			waiter->unit->state == UNIT_BLOCKED)
-			return set_unit_error(waiter->unit, err);
+			return agent_unit_error(waiter->unit, err);
 		if (ends_again_and_again(waiter, err))
 			return -1;
 		return !waiter->unit->restarting &&
@@ -249,7 +250,7 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 			       waiter->unit->state == UNIT_OFF);
 	case AGENT_WAIT_HEALTHY:
 		if (verdict == SEQUENCER_FAILED)
-			return set_unit_error(culprit, err);
+			return agent_unit_error(culprit, err);
 		return verdict != SEQUENCER_PENDING;
 	}
 	return 0;
@@ -320,7 +321,7 @@ static void
 plan_next_turn(struct agent *agent, int64_t now_ms, int64_t wake_ms)
 {
 	bool busy = agent->sequencer.goal == SEQUENCER_DOWN ||
-		    agent->waiters != NULL ||
+		    agent->waiters != NULL || roller_is_busy(agent->roller) ||
 		    agent->verdict == SEQUENCER_PENDING;
 	int64_t wait_ms = wake_ms == SEQUENCER_NEVER ? -1 : wake_ms - now_ms;
 	struct timeval wait;
@@ -364,6 +365,7 @@ agent_turn(struct agent *agent)
 
 		notify_verdict(agent, verdict, culprit);
 	}
+	roller_turn(agent->roller, now_ms);
 	finish_waiters(agent);
 	if (sequencer->all_down && !was_down)
 		end_stop(agent);
@@ -440,6 +442,7 @@ agent_start(struct agent *agent, struct err *err)
 		if (watcher_add(agent->watcher,
 			    agent->sequencer.units[i].directory, err) == -1)
 			return -1;
+	agent->roller = roller_new(agent);
 	agent->timer = evtimer_new(loop, on_timer, agent);
 	BUG_ON(agent->timer == NULL);
 	/* Directories that were added since s6-svscan last looked. */
@@ -464,6 +467,7 @@ agent_free(struct agent **agent)
 		(*agent)->waiters = waiter->next;
 		x_free(&waiter);
 	}
+	roller_free(&(*agent)->roller);
 	holder_deinit(&(*agent)->holder);
 	watcher_free(&(*agent)->watcher);
 	if ((*agent)->timer != NULL)

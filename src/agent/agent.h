@@ -24,6 +24,7 @@ enum agent_wait {
 
 struct agent;
 struct agent_waiter;
+struct roller;
 
 /* Takes the call over; the waiter is freed afterwards. */
 typedef void agent_failed_fn(struct agent *agent,
@@ -57,6 +58,7 @@ struct agent {
 	struct event *timer;
 	struct ipc_server *servers[AGENT_SERVERS];
 	struct agent_waiter *waiters;
+	struct roller *roller;
 	struct agent_told told[SEQUENCER_UNITS_MAX];
 	bool restart_all; /* down, then a new agent brings all up */
 	enum sequencer_verdict verdict; /* told last to systemd */
@@ -76,6 +78,8 @@ void agent_turn(struct agent *agent);
  * answered when what it waits for is there.
  */
 void agent_wait(struct agent *agent, const struct agent_waiter *waiter);
+/* Why a unit is not ready, and where to look. Returns -1. */
+int agent_unit_error(const struct unit *unit, struct err *err);
 /* Stops everything in order; with restart a new agent starts it again. */
 void agent_stop_all(struct agent *agent, bool restart);
 

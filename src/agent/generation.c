@@ -16,16 +16,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/compare.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
 #include "io/child.h"
+#include "supervise/launch.h"
+#include "supervise/record.h"
 
 #define GENERATIONS_KEPT 3
 #define RENDER_DEADLINE_MS 20000
 #define CHECK_DEADLINE_MS 60000
 #define OUTPUT_MAX 8192
-#define FILE_SIZE_MAX (4 * 1024 * 1024)
-#define TREE_DEPTH_MAX 8
+#define INSTANCE_SIZE_MAX (256 * 1024)
+#define OUR_FOLDER "mailherd"
 
 /* Runs a program; what it printed becomes the error. */
 static int
@@ -64,82 +67,6 @@ render(const struct paths *paths, struct arena *arena, const char *out,
 	if (fs_remove_tree(out, err) == -1 && err->code != ERR_NOT_FOUND)
 		return -1;
 	return run(argv, RENDER_DEADLINE_MS, "rendering", err);
-}
-
-static bool
-same_file(const char *a, const char *b, const struct stat *sa,
-	const struct stat *sb)
-{
-	struct strbuf text_a, text_b;
-	struct err ignored;
-	bool same;
-
-	if (sa->st_mode != sb->st_mode || sa->st_uid != sb->st_uid ||
-		sa->st_gid != sb->st_gid || sa->st_size != sb->st_size)
-		return false;
-	strbuf_init(&text_a, FILE_SIZE_MAX);
-	strbuf_init(&text_b, FILE_SIZE_MAX);
-	same = fs_read(a, FILE_SIZE_MAX, &text_a, &ignored) == 0 &&
-	       fs_read(b, FILE_SIZE_MAX, &text_b, &ignored) == 0 &&
-	       span_equal(strbuf_span(&text_a), strbuf_span(&text_b));
-	strbuf_deinit(&text_a);
-	strbuf_deinit(&text_b);
-	return same;
-}
-
-static size_t
-count_entries(const char *path)
-{
-	DIR *directory = opendir(path);
-	struct dirent *entry;
-	size_t count = 0;
-
-	if (directory == NULL)
-		return 0;
-	while ((entry = readdir(directory)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-			strcmp(entry->d_name, "..") != 0)
-			count++;
-	closedir(directory);
-	return count;
-}
-
-static bool same_tree(const char *a, const char *b, int depth);
-
-static bool
-same_entry(const char *a, const char *b, int depth)
-{
-	struct stat sa, sb;
-
-	if (lstat(a, &sa) == -1 || lstat(b, &sb) == -1 ||
-		(sa.st_mode & S_IFMT) != (sb.st_mode & S_IFMT))
-		return false;
-	if (S_ISDIR(sa.st_mode))
-		return sa.st_mode == sb.st_mode && same_tree(a, b, depth + 1);
-	return S_ISREG(sa.st_mode) && same_file(a, b, &sa, &sb);
-}
-
-static bool
-same_tree(const char *a, const char *b, int depth)
-{
-	DIR *directory = opendir(a);
-	struct dirent *entry;
-	bool same = depth < TREE_DEPTH_MAX;
-
-	if (directory == NULL)
-		return false;
-	while (same && (entry = readdir(directory)) != NULL) {
-		char path_a[PATH_MAX], path_b[PATH_MAX];
-
-		if (strcmp(entry->d_name, ".") == 0 ||
-			strcmp(entry->d_name, "..") == 0)
-			continue;
-		snprintf(path_a, sizeof(path_a), "%s/%s", a, entry->d_name);
-		snprintf(path_b, sizeof(path_b), "%s/%s", b, entry->d_name);
-		same = same_entry(path_a, path_b, depth);
-	}
-	closedir(directory);
-	return same && count_entries(a) == count_entries(b);
 }
 
 /* The number of a generation's directory, or -1. */
@@ -189,6 +116,40 @@ newest_number(const struct paths *paths)
 	return newest;
 }
 
+static bool
+is_used_by(const char *service, int number)
+{
+	struct record_started started;
+	struct record_loaded loaded;
+
+	record_read_started(service, &started);
+	record_read_loaded(service, &loaded);
+	return number == started.generation || number == loaded.generation;
+}
+
+/* What a service runs with is kept, to be compared with what is new. */
+static bool
+is_used(const struct paths *paths, int number)
+{
+	DIR *directory = opendir(paths->services);
+	struct dirent *entry;
+	bool used = false;
+
+	if (directory == NULL)
+		return false;
+	while (!used && (entry = readdir(directory)) != NULL) {
+		char service[PATH_MAX];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(service, sizeof(service), "%s/%s", paths->services,
+			entry->d_name);
+		used = is_used_by(service, number);
+	}
+	closedir(directory);
+	return used;
+}
+
 /* Keeps the newest few; numbers only grow. */
 static int
 prune(const struct paths *paths, int newest, int previous, struct err *err)
@@ -204,7 +165,8 @@ prune(const struct paths *paths, int newest, int previous, struct err *err)
 		char path[PATH_MAX];
 
 		if (entry->d_name[0] == '.' || number == previous ||
-			number > newest - GENERATIONS_KEPT)
+			number > newest - GENERATIONS_KEPT ||
+			(number > 0 && is_used(paths, number)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", paths->generations,
 			entry->d_name);
@@ -214,6 +176,30 @@ prune(const struct paths *paths, int newest, int previous, struct err *err)
 	return result;
 }
 
+static bool
+same_below(const struct tree_input *input, const char *fresh,
+	const char *folder, const char *name)
+{
+	char before[PATH_MAX], after[PATH_MAX];
+
+	snprintf(before, sizeof(before), "%s/%s/%s", input->paths->rendered,
+		folder, name);
+	snprintf(after, sizeof(after), "%s/%s/%s", fresh, folder, name);
+	return compare_same(before, after);
+}
+
+static bool
+same_engine(const struct tree_input *input, const char *fresh,
+	const struct engine *engine)
+{
+	bool same = same_below(input, fresh, ".", engine->name);
+
+	for (size_t i = 0; same && engine->services[i].name != NULL; i++)
+		same = same_below(
+			input, fresh, LAUNCH_FOLDER, engine->services[i].name);
+	return same;
+}
+
 static void
 find_changes(const struct tree_input *input, const char *fresh,
 	struct generation *out)
@@ -221,17 +207,11 @@ find_changes(const struct tree_input *input, const char *fresh,
 	size_t count = 0;
 
 	for (size_t i = 0; i < input->engine_count; i++) {
-		const char *name = input->engines[i].name;
-		char before[PATH_MAX], after[PATH_MAX];
+		const struct engine *engine = &input->engines[i];
 
-		snprintf(before, sizeof(before), "%s/%s",
-			input->paths->rendered, name);
-		snprintf(after, sizeof(after), "%s/%s", fresh, name);
-		if (!fs_exists(before) && !fs_exists(after))
-			continue;
-		if (!same_tree(before, after, 0) &&
+		if (!same_engine(input, fresh, engine) &&
 			count + 1 < GENERATION_ENGINES_MAX)
-			out->engines[count++] = name;
+			out->engines[count++] = engine->name;
 	}
 	out->engines[count] = NULL;
 }
@@ -282,26 +262,37 @@ check_engine(const struct engine *engine, struct arena *arena, struct err *err)
 	return 0;
 }
 
-/* Each changed engine's own checker looks at a tree that names itself. */
 static int
-check(const struct tree_input *input, const struct generation *generation,
+check_engines(const struct tree_input *input, const char *const *names,
 	struct arena *arena, const char *tree, struct err *err)
 {
 	struct engine *engines;
 	size_t count;
 
-	if (render(input->paths, arena, tree, tree, err) == -1 ||
-		engine_load_all(input->paths, input->instance, tree, arena,
-			&engines, &count, err) == -1)
+	if (engine_load_all(input->paths, input->instance, tree, arena,
+		    &engines, &count, err) == -1)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (is_listed(generation->engines, engines[i].name) &&
+		if (is_listed(names, engines[i].name) &&
 			check_engine(&engines[i], arena, err) == -1) {
 			name_overrides(input->paths, engines[i].name, tree,
 				arena, err);
 			return -1;
 		}
 	return 0;
+}
+
+/* Each changed engine's own checker looks at a tree that names itself. */
+static int
+check(const struct tree_input *input, const struct generation *generation,
+	const char *const *also_check, struct arena *arena, const char *tree,
+	struct err *err)
+{
+	if (render(input->paths, arena, tree, tree, err) == -1 ||
+		check_engines(input, generation->engines, arena, tree, err) ==
+			-1)
+		return -1;
+	return check_engines(input, also_check, arena, tree, err);
 }
 
 static int
@@ -332,9 +323,49 @@ discard(const char *tree)
 		return; /* the next run removes it first */
 }
 
+/* Our own programs read mailherd.conf; a copy shows when it changed. */
+static int
+copy_instance(const struct paths *paths, const char *tree, struct err *err)
+{
+	struct strbuf text, copy;
+	struct span rest, line;
+	char folder[PATH_MAX], path[PATH_MAX];
+	int result;
+
+	snprintf(folder, sizeof(folder), "%s/" OUR_FOLDER, tree);
+	snprintf(path, sizeof(path), "%s/" OUR_FOLDER "/mailherd.conf", tree);
+	strbuf_init(&text, INSTANCE_SIZE_MAX);
+	strbuf_init(&copy, INSTANCE_SIZE_MAX);
+	result = fs_read(paths->config, INSTANCE_SIZE_MAX, &text, err);
+	rest = strbuf_span(&text);
+	while (result == 0 && span_split(&rest, '\n', &line))
+		if (line.length > 0 && line.data[0] != '#') {
+			strbuf_add(&copy, line.data, line.length);
+			strbuf_add_text(&copy, "\n");
+		}
+	if (result == 0)
+		result = fs_make_directory(folder, 0755, 0, 0, err);
+	if (result == 0)
+		result = record_replace(path, copy.data, 0600, err);
+	strbuf_deinit(&text);
+	strbuf_deinit(&copy);
+	return result;
+}
+
+static int
+make_tree(const struct tree_input *input, struct arena *arena, const char *tree,
+	struct err *err)
+{
+	if (render(input->paths, arena, tree, input->paths->rendered, err) ==
+			-1 ||
+		tree_write_launches(input, tree, err) == -1)
+		return -1;
+	return copy_instance(input->paths, tree, err);
+}
+
 int
-generation_make(const struct tree_input *input, struct arena *arena,
-	struct generation *out, struct err *err)
+generation_make(const struct tree_input *input, const char *const *also_check,
+	struct arena *arena, struct generation *out, struct err *err)
 {
 	const struct paths *paths = input->paths;
 	struct generation made = { .number = generation_current(paths) };
@@ -344,15 +375,16 @@ generation_make(const struct tree_input *input, struct arena *arena,
 	const char *check_tree = arena_printf(arena, "%s.check", tree);
 	int result;
 
-	if (render(paths, arena, tree, paths->rendered, err) == -1)
+	if (make_tree(input, arena, tree, err) == -1)
 		return -1;
-	if (made.number > 0 && same_tree(paths->rendered, tree, 0)) {
+	if (made.number > 0 && compare_same(paths->rendered, tree)) {
 		discard(tree);
 		*out = made;
-		return 0;
+		return check_engines(
+			input, also_check, arena, paths->rendered, err);
 	}
 	find_changes(input, tree, &made);
-	result = check(input, &made, arena, check_tree, err);
+	result = check(input, &made, also_check, arena, check_tree, err);
 	discard(check_tree);
 	if (result == 0)
 		result = swap(paths, next, err);

@@ -23,12 +23,14 @@ struct generation {
 };
 
 /*
- * Renders, compares, checks, swaps. On failure the error holds what the
+ * Renders, compares, checks, swaps; checks those of also_check (names of
+ * engines, NULL-ended) in any case. On failure the error holds what the
  * renderer or the engine's checker said and all stays as it was. Texts
  * live in arena.
  */
 MUST_CHECK int generation_make(const struct tree_input *input,
-	struct arena *arena, struct generation *out, struct err *err);
+	const char *const *also_check, struct arena *arena,
+	struct generation *out, struct err *err);
 
 /* Puts an earlier generation into force again. ERR_NOT_FOUND: it is gone. */
 MUST_CHECK int generation_use(

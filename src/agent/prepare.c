@@ -8,6 +8,7 @@
  *
  *	--keep-last   a configuration that can not come into force is said,
  *	              and the last good one stays: better than no mail
+ *	--check NAME  that engine's checks, though nothing changed for it
  *	--use N       puts generation N into force again, and nothing else
  *
  * Two of them at a time would be in each other's way, so the second waits:
@@ -35,6 +36,8 @@ struct options {
 	const char *root;
 	bool keep_last;
 	int use; /* 0: not given */
+	const char *checks[GENERATION_ENGINES_MAX]; /* NULL-ended */
+	size_t check_count;
 };
 
 /* Empty when nothing stands in the way. */
@@ -57,7 +60,8 @@ render(const struct tree_input *input, const struct options *options,
 						 input->paths) };
 	bool is_last_kept = options->keep_last && generation.number > 0;
 
-	if (generation_make(input, arena, &generation, err) == -1) {
+	if (generation_make(input, options->checks, arena, &generation, err) ==
+		-1) {
 		write_obstacle(input->paths, err->text);
 		if (!is_last_kept)
 			return -1;
@@ -121,6 +125,7 @@ parse_options(int argc, char **argv, struct options *options)
 		{ "root", required_argument, NULL, 'r' },
 		{ "keep-last", no_argument, NULL, 'k' },
 		{ "use", required_argument, NULL, 'u' },
+		{ "check", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	int option;
@@ -132,8 +137,10 @@ parse_options(int argc, char **argv, struct options *options)
 			options->keep_last = true;
 		else if (option == 'u')
 			options->use = (int)strtol(optarg, NULL, 10);
-		else
+		else if (option != 'c')
 			return -1;
+		else if (options->check_count + 1 < GENERATION_ENGINES_MAX)
+			options->checks[options->check_count++] = optarg;
 	}
 	return optind == argc ? 0 : -1;
 }

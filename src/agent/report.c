@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Numbers come from s6 and from what mailherd-run and mailherd-finish
- * wrote down, so they survive the agent. A process whose program file was
- * replaced (by an upgrade) is seen by "(deleted)" behind /proc/<pid>/exe;
- * every process of the service's session is looked at.
+ * wrote down, so they survive the agent.
  */
 #include "agent/report.h"
 
@@ -14,27 +12,12 @@
 #include <unistd.h>
 
 #include "agent/generation.h"
+#include "agent/stale.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "supervise/record.h"
 
-#define DELETED " (deleted)"
 #define OBSTACLE_MAX 4096
-
-static void
-check_deleted(pid_t pid, void *context)
-{
-	char path[64], target[PATH_MAX];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	length = readlink(path, target, sizeof(target) - 1);
-	if (length <= (ssize_t)strlen(DELETED))
-		return;
-	target[length] = '\0';
-	if (strcmp(target + length - strlen(DELETED), DELETED) == 0)
-		*(bool *)context = true;
-}
 
 static void
 write_last_exit(struct json_writer *w, const struct record_ended *ended)
@@ -63,19 +46,18 @@ write_back_off(struct json_writer *w, const struct unit *unit,
 
 static void
 write_running(struct json_writer *w, const struct unit *unit,
-	const struct record_started *started)
+	const struct record_started *started, const struct stale *stale)
 {
-	bool deleted = false;
 	int64_t age_ms = clock_wall_ms() - started->at_ms;
 
 	json_number(w, "pid", unit->status.pid);
 	json_number(w, "uptime_s", age_ms > 0 ? age_ms / 1000 : 0);
-	process_each_in_session(unit->status.pid, check_deleted, &deleted);
-	json_bool(w, "program_replaced", deleted);
+	json_bool(w, "program_replaced", stale->replaced);
 }
 
 static void
-write_unit(struct json_writer *w, const struct unit *unit)
+write_unit(struct json_writer *w, const struct unit *unit,
+	const struct stale *stale)
 {
 	struct record_started started;
 	struct record_ended ended;
@@ -90,7 +72,9 @@ write_unit(struct json_writer *w, const struct unit *unit)
 	json_bool(w, "degraded", unit->degraded);
 	json_text(w, "note", unit->note);
 	if (s6_status_running(&unit->status))
-		write_running(w, unit, &started);
+		write_running(w, unit, &started, stale);
+	if (stale->action != STALE_NOT)
+		json_text(w, "stale", stale->reason);
 	if (unit->took_ms >= 0)
 		json_number(w, "ready_ms", unit->took_ms);
 	json_number(w, "restarts", started.count > 0 ? started.count - 1 : 0);
@@ -127,15 +111,33 @@ write_configuration(const struct agent *agent, struct json_writer *w)
 	strbuf_deinit(&text);
 }
 
+/* By Debian's names, as packages have them. */
+static void
+write_architecture(struct json_writer *w)
+{
+	static const char *const NAMES[][2] = { { "x86_64", "amd64" },
+		{ "aarch64", "arm64" } };
+	struct utsname machine;
+	const char *name;
+
+	if (uname(&machine) == -1)
+		machine.machine[0] = '\0';
+	name = machine.machine;
+	for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++)
+		if (strcmp(name, NAMES[i][0]) == 0)
+			name = NAMES[i][1];
+	json_text(w, "architecture", name);
+}
+
 void
 report_write(const struct agent *agent, struct json_writer *w)
 {
 	const struct sequencer *sequencer = &agent->sequencer;
-	struct utsname machine;
+	struct stale stale[SEQUENCER_UNITS_MAX];
 
+	stale_find(&agent->service->paths, sequencer, stale);
 	json_text(w, "version", MAILHERD_VERSION);
-	json_text(
-		w, "architecture", uname(&machine) == 0 ? machine.machine : "");
+	write_architecture(w);
 	json_text(w, "hostname", agent->instance.hostname);
 	json_text(w, "profile", instance_profile_name(agent->instance.profile));
 	json_text(w, "state",
@@ -146,7 +148,7 @@ report_write(const struct agent *agent, struct json_writer *w)
 	write_configuration(agent, w);
 	json_array_open(w, "services");
 	for (size_t i = 0; i < sequencer->unit_count; i++)
-		write_unit(w, &sequencer->units[i]);
+		write_unit(w, &sequencer->units[i], &stale[i]);
 	json_array_close(w);
 	json_array_open(w, "health");
 	for (size_t i = 0; i < sequencer->fact_count; i++)

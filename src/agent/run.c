@@ -77,10 +77,12 @@ end_predecessor(const struct record_started *before)
 }
 
 static int
-record_start(const struct record_started *before, struct err *err)
+record_start(
+	const struct record_started *before, int generation, struct err *err)
 {
 	struct record_started now = { .at_ms = clock_wall_ms(),
-		.count = before->count + 1 };
+		.count = before->count + 1,
+		.generation = generation };
 
 	if (!process_identify(getpid(), &now.process))
 		return err_set(err, ERR_SYSTEM, "reading /proc failed");
@@ -318,7 +320,7 @@ start_with_probe(pid_t parent, struct err *err)
 
 /* Returns only on failure. */
 static int
-first_stage(const struct launch *launch, struct err *err)
+first_stage(const struct launch *launch, int generation, struct err *err)
 {
 	pid_t parent = getppid();
 	struct record_started before;
@@ -331,7 +333,7 @@ first_stage(const struct launch *launch, struct err *err)
 	record_read_started(".", &before);
 	end_predecessor(&before);
 	wait_for_others(launch);
-	if (record_start(&before, err) == -1)
+	if (record_start(&before, generation, err) == -1)
 		return -1;
 	set_limits(launch);
 	make_mounts(launch);
@@ -347,13 +349,15 @@ main(int argc, char **argv)
 	struct arena *arena = arena_new();
 	struct launch launch;
 	struct err err;
-	int result = launch_read(LAUNCH_FILE, arena, &launch, &err);
+	char path[PATH_MAX];
+	int generation = launch_resolve(".", path);
+	int result = launch_read(path, arena, &launch, &err);
 
 	if (result == 0 && argc == 3 && strcmp(argv[1], SECOND_STAGE) == 0)
 		result = become_service(
 			&launch, (pid_t)strtol(argv[2], NULL, 10), &err);
 	else if (result == 0)
-		result = first_stage(&launch, &err);
+		result = first_stage(&launch, generation, &err);
 	log_error("service not started", LOG_ERR(&err));
 	arena_free(&arena);
 	return result == 0 ? 0 : EXIT_FAILED;

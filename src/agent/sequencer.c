@@ -165,6 +165,7 @@ void
 sequencer_restart(struct unit *unit)
 {
 	unit->restarting = true;
+	unit->ran_before = unit->state == UNIT_READY;
 	unit->stop_sent = false;
 }
 
@@ -193,6 +194,22 @@ missing_preference(struct sequencer *sequencer, const struct unit *unit)
 	return NULL;
 }
 
+bool
+sequencer_misses_known(struct sequencer *sequencer, const struct unit *unit)
+{
+	for (size_t i = 0; unit->service->prefer[i] != NULL; i++) {
+		const char *name = unit->service->prefer[i];
+		bool is_unknown = strncmp(name, HEALTH_PREFIX,
+					  strlen(HEALTH_PREFIX)) == 0 &&
+				  find_fact(sequencer,
+					  name + strlen(HEALTH_PREFIX)) == NULL;
+
+		if (!is_unknown && !preference_met(sequencer, name))
+			return true;
+	}
+	return false;
+}
+
 static struct unit *
 missing_need(struct sequencer *sequencer, const struct unit *unit)
 {
@@ -218,6 +235,7 @@ mark_ready(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 	}
 	unit->state = UNIT_READY;
 	unit->stop_sent = false;
+	unit->ran_before = false;
 	if (unit->degraded && missing_preference(sequencer, unit) == NULL)
 		unit->degraded = false;
 	if (!unit->degraded)
@@ -311,7 +329,8 @@ try_start(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 		return SEQUENCER_NEVER;
 	}
 	missing = missing_preference(sequencer, unit);
-	if (missing != NULL && now_ms < unit->began_ms + service->prefer_ms)
+	if (missing != NULL && !unit->ran_before &&
+		now_ms < unit->began_ms + service->prefer_ms)
 		return wait_for_preference(
 			unit, missing, unit->began_ms + service->prefer_ms);
 	return start(sequencer, unit, missing, now_ms);

@@ -20,7 +20,7 @@
 #include "supervise/s6.h"
 
 #define SEQUENCER_UNITS_MAX 64
-#define SEQUENCER_FACTS_MAX 8
+#define SEQUENCER_FACTS_MAX 16
 #define SEQUENCER_NEVER INT64_MAX
 
 enum unit_state {
@@ -46,6 +46,7 @@ struct unit {
 	bool settled; /* it was ready once: its `down` file is gone */
 	bool stop_sent;
 	bool restarting; /* a person asked: down, then up */
+	bool ran_before; /* so it does not wait for what it prefers */
 	int64_t began_ms; /* to be brought up; 0: not yet */
 	int64_t started_ms; /* 0: not begun */
 	int64_t took_ms; /* from start to readiness; -1 unknown (adopted) */
@@ -96,6 +97,9 @@ void sequencer_init(struct sequencer *sequencer, const struct engine *engines,
 int64_t sequencer_step(struct sequencer *sequencer, int64_t now_ms);
 struct unit *sequencer_find(struct sequencer *sequencer, const char *service);
 void sequencer_restart(struct unit *unit);
+/* It prefers something of which is known that it is not there. */
+bool sequencer_misses_known(
+	struct sequencer *sequencer, const struct unit *unit);
 void sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 	const char *text);
 

@@ -258,6 +258,27 @@ make_fifo(const struct paths *paths, const char *name, struct err *err)
 	return 0;
 }
 
+static const struct instance_listen *
+find_port(const struct instance *instance, const char *name)
+{
+	for (int port = 0; port < PORT_COUNT; port++)
+		if (strcmp(instance_port_name(port), name) == 0)
+			return &instance->listen[port];
+	return NULL;
+}
+
+static const char *
+describe_port(
+	const struct instance *instance, const char *name, struct arena *arena)
+{
+	const struct instance_listen *listen = find_port(instance, name);
+	const char *text = arena_printf(arena, "%s %u", name, listen->port);
+
+	for (size_t i = 0; listen->addresses[i] != NULL; i++)
+		text = arena_printf(arena, "%s %s", text, listen->addresses[i]);
+	return text;
+}
+
 static void
 fill_launch(const struct tree_input *input,
 	const struct engine_service *service, struct arena *arena,
@@ -280,6 +301,9 @@ fill_launch(const struct tree_input *input,
 	};
 	memcpy(launch->argv, service->argv, sizeof(launch->argv));
 	memcpy(launch->mounts, service->mounts, sizeof(launch->mounts));
+	for (size_t i = 0; service->ports[i] != NULL; i++)
+		launch->ports[i] = describe_port(
+			input->instance, service->ports[i], arena);
 	if (service->ready == ENGINE_READY_PROBE)
 		memcpy(launch->probe, service->probe, sizeof(launch->probe));
 	launch->environment[used++] =
@@ -293,27 +317,6 @@ fill_launch(const struct tree_input *input,
 	for (size_t i = 0; service->after[i] != NULL; i++)
 		launch->after[i] = arena_printf(arena, "%s/%s",
 			input->paths->services, service->after[i]);
-}
-
-static int
-write_launch(const struct tree_input *input,
-	const struct engine_service *service, const char *directory,
-	struct err *err)
-{
-	struct arena *arena = arena_new();
-	struct launch launch;
-	struct strbuf text;
-	char path[PATH_MAX];
-	int result;
-
-	strbuf_init(&text, LAUNCH_SIZE_MAX);
-	fill_launch(input, service, arena, &launch);
-	launch_print(&text, &launch);
-	join(path, "%s/" LAUNCH_FILE, directory);
-	result = write_text(path, text.data, READABLE_MODE, err);
-	strbuf_deinit(&text);
-	arena_free(&arena);
-	return result;
 }
 
 static int
@@ -336,6 +339,18 @@ remove_file(const char *directory, const char *name, struct err *err)
 	if (unlink(path) == -1 && errno != ENOENT)
 		return err_errno(err, errno, "removing %s", path);
 	return 0;
+}
+
+/* Dangling until the first configuration is in force; so is the service. */
+static int
+link_launch(const struct paths *paths, const char *service,
+	const char *directory, struct err *err)
+{
+	char target[PATH_MAX], path[PATH_MAX];
+
+	join(target, "%s/" LAUNCH_FOLDER "/%s", paths->rendered, service);
+	join(path, "%s/" LAUNCH_FILE, directory);
+	return make_link(target, path, err);
 }
 
 static int
@@ -401,7 +416,7 @@ make_service(const struct tree_input *input,
 	/* The agent watches supervise, so it must be there before s6 is. */
 	if (fs_make_directory(directory, 0755, 0, 0, err) == -1 ||
 		fs_make_directory(supervise, 0700, 0, 0, err) == -1 ||
-		write_launch(input, service, directory, err) == -1 ||
+		link_launch(paths, service->name, directory, err) == -1 ||
 		write_readiness(paths, service, directory, err) == -1 ||
 		write_number(directory, "timeout-finish", 0, err) == -1 ||
 		write_number(directory, "timeout-kill", service->stop_ms,
@@ -475,6 +490,44 @@ write_stop_scripts(const struct paths *paths, struct err *err)
 		if (write_text(path, text, PROGRAM_MODE, err) == -1)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+write_launch(const struct tree_input *input,
+	const struct engine_service *service, const char *folder,
+	struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct launch launch;
+	struct strbuf text;
+	char path[PATH_MAX];
+	int result;
+
+	strbuf_init(&text, LAUNCH_SIZE_MAX);
+	fill_launch(input, service, arena, &launch);
+	launch_print(&text, &launch);
+	join(path, "%s/%s", folder, service->name);
+	result = write_text(path, text.data, READABLE_MODE, err);
+	strbuf_deinit(&text);
+	arena_free(&arena);
+	return result;
+}
+
+int
+tree_write_launches(
+	const struct tree_input *input, const char *tree, struct err *err)
+{
+	char folder[PATH_MAX];
+
+	join(folder, "%s/" LAUNCH_FOLDER, tree);
+	if (fs_make_directory(folder, 0755, 0, 0, err) == -1)
+		return -1;
+	for (size_t i = 0; i < input->engine_count; i++)
+		for (size_t j = 0; input->engines[i].services[j].name; j++)
+			if (write_launch(input, &input->engines[i].services[j],
+				    folder, err) == -1)
+				return -1;
 	return 0;
 }
 

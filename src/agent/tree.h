@@ -25,6 +25,9 @@ struct tree_input {
 };
 
 MUST_CHECK int tree_prepare(const struct tree_input *input, struct err *err);
+/* The files `launch` of all services, below a rendered tree. */
+MUST_CHECK int tree_write_launches(
+	const struct tree_input *input, const char *tree, struct err *err);
 /*
  * Services that s6 starts by itself, because the agent is one of them or
  * needs them: they have no `down` file and are stopped last.

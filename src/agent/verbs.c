@@ -12,14 +12,15 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/preparing.h"
 #include "agent/report.h"
+#include "agent/roller.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "io/child.h"
 #include "supervise/record.h"
 
-#define PREPARE_DEADLINE_MS 180000
 #define DOVEADM_NOT_FOUND 68 /* nobody was there to be kicked */
 #define KICK_DEADLINE_MS 10000
 #define GARBAGE_DEADLINE_MS 10000
@@ -62,24 +63,6 @@ errand_free(struct errand *errand)
 	x_free(&errand);
 }
 
-/* Output without its last line ends, cut to what an error holds. */
-static void
-set_output_error(struct err *err, const char *what,
-	const struct child_result *result, const struct strbuf *output)
-{
-	int length = (int)output->length;
-
-	while (length > 0 && output->data[length - 1] == '\n')
-		length--;
-	if (result->timed_out)
-		err_set(err, ERR_SYSTEM, "%s did not end in time", what);
-	else if (length == 0)
-		err_set(err, ERR_SYSTEM, "%s failed with status %d", what,
-			result->status);
-	else
-		err_set(err, ERR_INVALID, "%.*s", length, output->data);
-}
-
 static void
 on_errand_done(const struct child_result *result, const struct strbuf *output,
 	const struct err *start_error, void *context)
@@ -92,7 +75,7 @@ on_errand_done(const struct child_result *result, const struct strbuf *output,
 	} else if (result->timed_out ||
 		   (result->status != 0 &&
 			   result->status != errand->status_fine)) {
-		set_output_error(&err, errand->what, result, output);
+		preparing_output_error(&err, errand->what, result, output);
 		ipc_fail(errand->call, &err);
 	} else {
 		errand->then(errand, output);
@@ -140,28 +123,12 @@ fail(struct ipc_call *call, enum err_code code, const char *field,
 static void
 start_prepare(struct errand *errand, int use)
 {
-	const struct paths *paths = &errand->agent->service->paths;
-	const char *argv[] = { arena_printf(errand->arena,
-				       "%s/mailherd-prepare", paths->programs),
-		"--root", arena_printf(errand->arena, "%s/", paths->root),
-		use > 0 ? "--use" : NULL,
-		arena_printf(errand->arena, "%d", use), NULL };
+	char number[16];
+	const char *arguments[] = { use > 0 ? "--use" : NULL, number, NULL };
 
-	errand_start(errand, argv, NULL, PREPARE_DEADLINE_MS);
-}
-
-/* The number in a line "NAME NUMBER" of its output; 0: none. */
-static int
-output_number(const struct strbuf *output, const char *name)
-{
-	struct span rest = strbuf_span(output), line;
-	size_t length = strlen(name);
-
-	while (span_split(&rest, '\n', &line))
-		if (span_starts_with(line, name) && line.length > length)
-			/* A NUL stands behind the whole output. */
-			return (int)strtol(line.data + length, NULL, 10);
-	return 0;
+	snprintf(number, sizeof(number), "%d", use);
+	preparing_start(
+		errand->agent->service, arguments, on_errand_done, errand);
 }
 
 static void
@@ -237,7 +204,7 @@ step_back(struct agent *agent, const struct agent_waiter *waiter,
 static void
 restart_unit(struct errand *errand, const struct strbuf *output)
 {
-	int previous = output_number(output, "previous ");
+	int previous = preparing_number(output, "previous ");
 	struct record_ended ended;
 
 	record_read_ended(errand->unit->directory, &ended);
@@ -303,6 +270,19 @@ answer_restart(struct ipc_call *call, json_t *request, void *context)
 	errand->unit = unit;
 	errand->then = unit != NULL ? restart_unit : restart_all;
 	start_prepare(errand, 0);
+}
+
+static void
+answer_roll(struct ipc_call *call, json_t *request UNUSED, void *context)
+{
+	struct agent *agent = context;
+
+	if (agent->sequencer.goal == SEQUENCER_DOWN) {
+		fail(call, ERR_BUSY, "", "the suite is stopping");
+		return;
+	}
+	agent_turn(agent);
+	roller_ask(agent->roller, call);
 }
 
 static void
@@ -396,7 +376,8 @@ reply_render(struct errand *errand, const struct strbuf *output)
 	struct json_writer *answer = ipc_answer(errand->call);
 	struct span rest = strbuf_span(output), line;
 
-	json_number(answer, "generation", output_number(output, "generation "));
+	json_number(
+		answer, "generation", preparing_number(output, "generation "));
 	json_array_open(answer, "changed");
 	while (span_split(&rest, '\n', &line))
 		if (span_starts_with(line, CHANGED))
@@ -448,6 +429,7 @@ const struct ipc_verb AGENT_VERBS[] = {
 	{ "status", NO_FIELDS, JOBS_AND_WATCH, answer_status },
 	{ "wait", NO_FIELDS, JOBS_AND_WATCH, answer_wait },
 	{ "restart", RESTART_FIELDS, JOBS_AND_WATCH, answer_restart },
+	{ "roll", NO_FIELDS, JOBS, answer_roll },
 	{ "down", NO_FIELDS, NULL, answer_down },
 	{ "kick", KICK_FIELDS, JOBS, answer_kick },
 	{ "mailbox.garbage", GARBAGE_FIELDS, JOBS, answer_garbage },

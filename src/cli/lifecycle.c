@@ -20,7 +20,6 @@
 #include "supervise/s6.h"
 
 #define AGENT_SOCKET "control/agent"
-#define AGENT_SERVICE "agent"
 #define SYSTEMD_RUNS "/run/systemd/system"
 #define SYSTEMCTL "/usr/bin/systemctl"
 #define SYSTEMD_UNIT "mailherd.service"
@@ -116,7 +115,7 @@ print_progress(json_t *packet, void *context)
 static void
 agent_directory(const struct command_call *call, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/" AGENT_SERVICE, call->paths.services);
+	snprintf(path, PATH_MAX, "%s/" LIFECYCLE_AGENT, call->paths.services);
 }
 
 /* The agent is being started again; if it has to wait for that, not now. */
@@ -250,26 +249,6 @@ lifecycle_down(struct command_call *call)
 	return 0;
 }
 
-int
-lifecycle_restart(struct command_call *call)
-{
-	const char *service = command_argument(call, 0);
-	struct err err = { 0 };
-
-	if (!s6_scan_running(call->paths.services)) {
-		err_set(&err, ERR_UNAVAILABLE, "mailherd is not running");
-		err_remedy(&err, "mailherd up");
-		return command_fail(call, &err);
-	}
-	if (lifecycle_ask(call, "restart", service, HEALTHY_DEADLINE_MS, NULL,
-		    &err) == -1)
-		return command_fail(call, &err);
-	if (service == NULL)
-		return lifecycle_wait_healthy(call);
-	puts(call->json ? "{\"state\":\"restarted\"}" : "restarted");
-	return 0;
-}
-
 static const struct command_option UP_OPTIONS[] = {
 	{ .name = "foreground",
 		.sentence =
@@ -279,6 +258,13 @@ static const struct command_option UP_OPTIONS[] = {
 
 static const struct command_option DOWN_OPTIONS[] = {
 	{ .name = "direct", .sentence = "Do not go through systemd" },
+	{ .name = NULL },
+};
+
+static const struct command_option RESTART_OPTIONS[] = {
+	{ .name = "changed",
+		.sentence =
+			"Restart or reload, one at a time, what does not run its newest program or configuration" },
 	{ .name = NULL },
 };
 
@@ -313,6 +299,7 @@ const struct command lifecycle_commands[] = {
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_restart,
 		.arguments_max = 1,
+		.options = RESTART_OPTIONS,
 		.description =
 			"Needed after a change of mailherd.conf or of a file below engines/ beside it; changes of domains, mailboxes and aliases need nothing. A configuration that does not pass the engine's own check is refused and everything goes on as it was; one with which the service does not become ready is taken back. Cuts the wait of a service short that ended too often." },
 	{ .name = "status",

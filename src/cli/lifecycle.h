@@ -7,6 +7,8 @@
 
 #include "cli/command.h"
 
+#define LIFECYCLE_AGENT "agent" /* its service */
+
 int lifecycle_up(struct command_call *call);
 int lifecycle_down(struct command_call *call);
 int lifecycle_restart(struct command_call *call);

@@ -93,6 +93,18 @@ struct engine_service {
 		[ENGINE_ARGV_MAX]; /* argv of mailherd-probe: "tcp-banner ADDRESS PORT TEXT" ... */
 	/* "SRC DST": bind SRC over DST in a mount namespace of its own. */
 	const char *mounts[ENGINE_LIST_MAX];
+	/* Public ports that it listens on: "smtp". A change of one of them
+	 * is a restart. */
+	const char *ports[ENGINE_LIST_MAX];
+	/* What it reads of the rendered files, below {etc}: NULL-ended, none:
+	 * all; "-": nothing. */
+	const char *reads[ENGINE_LIST_MAX];
+	/* Sent when its files changed; 0: it is restarted. */
+	int reload_signal;
+	/* A new process of the service shows that it took the signal. */
+	bool reload_forks;
+	/* Lines that begin with one of these words need a restart. */
+	const char *restart_words[ENGINE_LIST_MAX];
 	int oom_score_adj;
 	int nofile; /* 0: as inherited */
 	const char *

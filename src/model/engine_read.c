@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -424,6 +425,51 @@ read_ready(struct engine_reader *r, void *target, const char *value,
 }
 
 static bool
+is_port_name(const char *name)
+{
+	for (int port = 0; port < PORT_COUNT; port++)
+		if (strcmp(instance_port_name(port), name) == 0)
+			return true;
+	return false;
+}
+
+/* "signal HUP", and "forks" when a new process shows that it was taken. */
+static int
+read_reload(struct engine_reader *r, void *target, const char *value,
+	struct err *err)
+{
+	struct engine_service *service = target;
+	const char *kind = next_word(r, &value);
+	const char *name = next_word(r, &value);
+	const char *proof = next_word(r, &value);
+
+	if (kind == NULL || strcmp(kind, "signal") != 0 || name == NULL ||
+		strcmp(name, "HUP") != 0 ||
+		(proof != NULL && strcmp(proof, "forks") != 0) ||
+		next_word(r, &value) != NULL)
+		return err_set(
+			err, ERR_INVALID, "wants \"signal HUP [forks]\"");
+	service->reload_signal = SIGHUP;
+	service->reload_forks = proof != NULL;
+	return 0;
+}
+
+static int
+read_ports(struct engine_reader *r, void *target, const char *value,
+	struct err *err)
+{
+	const char **ports = target;
+
+	if (words_add(r, ports, ENGINE_LIST_MAX, value, err) == -1)
+		return -1;
+	for (; *ports != NULL; ports++)
+		if (!is_port_name(*ports))
+			return err_set(err, ERR_INVALID,
+				"\"%s\" is not a public port", *ports);
+	return 0;
+}
+
+static bool
 is_service_name(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
@@ -572,6 +618,10 @@ static const struct key service_keys[] = {
 	SERVICE_KEY("ready", read_ready, ready),
 	SERVICE_KEY("probe", read_argv, probe),
 	SERVICE_KEY("mount", read_line, mounts),
+	SERVICE_KEY("ports", read_ports, ports),
+	SERVICE_KEY("reads", read_words, reads),
+	{ "reload", read_reload, 0 },
+	SERVICE_KEY("restart_for", read_words, restart_words),
 	SERVICE_KEY("oom_score_adj", read_int, oom_score_adj),
 	SERVICE_KEY("nofile", read_int, nofile),
 	SERVICE_KEY("condition", read_text, condition),

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static const struct launch_key LAUNCH_KEYS[] = {
 	TEXT(name),
 	TEXT(root),
 	TEXT(hooks),
+	LIST(ports, ENGINE_LIST_MAX),
 	TEXT(user),
 	TEXT(directory),
 	TEXT(fifo),
@@ -115,6 +117,29 @@ read_line(void *context, const char *name, const char *value, int line UNUSED,
 		if (strcmp(LAUNCH_KEYS[i].name, name) == 0)
 			return store(context, &LAUNCH_KEYS[i], value, err);
 	return err_set(err, ERR_INVALID, "unknown key");
+}
+
+int
+launch_resolve(const char *service, char path_out[PATH_MAX])
+{
+	char link[PATH_MAX];
+	const char *folder, *number;
+
+	snprintf(link, sizeof(link), "%s/" LAUNCH_FILE, service);
+	if (realpath(link, path_out) == NULL) {
+		snprintf(path_out, PATH_MAX, "%s", link);
+		return 0;
+	}
+	/* .../gen/<number>/launch/<service> */
+	folder = strrchr(path_out, '/');
+	for (number = folder - 1; number > path_out && *number != '/';)
+		number--;
+	if (strncmp(number, "/" LAUNCH_FOLDER "/",
+		    strlen("/" LAUNCH_FOLDER "/")) != 0)
+		return 0;
+	while (number > path_out && number[-1] != '/')
+		number--;
+	return (int)strtol(number, NULL, 10);
 }
 
 int

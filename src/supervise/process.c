@@ -94,7 +94,7 @@ process_is_alive(const struct process *process)
 }
 
 void
-process_each_in_session(pid_t session, process_visit_fn *visit, void *context)
+process_each(process_visit_fn *visit, void *context)
 {
 	DIR *directory = opendir("/proc");
 	struct dirent *entry;
@@ -108,19 +108,19 @@ process_each_in_session(pid_t session, process_visit_fn *visit, void *context)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (read_stat(pid, &fields) && !is_dead(&fields) &&
-			fields.session == session)
-			visit(pid, context);
+		if (read_stat(pid, &fields) && !is_dead(&fields))
+			visit(pid, fields.session, context);
 	}
 	closedir(directory);
 }
 
 static void
-add_member(pid_t pid, void *context)
+add_member(pid_t pid, pid_t session, void *context)
 {
 	struct members *members = context;
 
-	if (members->count < MEMBERS_MAX && pid != getpid())
+	if (session == members->leader && members->count < MEMBERS_MAX &&
+		pid != getpid())
 		members->pids[members->count++] = pid;
 }
 
@@ -133,7 +133,7 @@ find_members(const struct process *leader, struct members *members)
 	if (read_stat(leader->pid, &fields) &&
 		fields.start_ticks != leader->start_ticks)
 		return;
-	process_each_in_session(leader->pid, add_member, members);
+	process_each(add_member, members);
 }
 
 static void

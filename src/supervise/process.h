@@ -27,9 +27,8 @@ bool process_is_alive(const struct process *process);
  */
 int process_end_session(const struct process *leader, int grace_ms);
 
-/* Calls visit for each member of the session. */
-typedef void process_visit_fn(pid_t pid, void *context);
-void process_each_in_session(
-	pid_t session, process_visit_fn *visit, void *context);
+/* Calls visit for each process that lives. */
+typedef void process_visit_fn(pid_t pid, pid_t session, void *context);
+void process_each(process_visit_fn *visit, void *context);
 
 #endif

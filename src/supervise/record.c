@@ -93,12 +93,29 @@ record_read_started(const char *service, struct record_started *out)
 
 	*out = record;
 	if (!read_line(service, RECORD_STARTED, line) ||
-		sscanf(line, "%lld %" SCNu64 " %" SCNd64 " %" SCNd64 " %63s",
+		/* Without the last one it was written by an older release. */
+		sscanf(line, "%lld %" SCNu64 " %" SCNd64 " %" SCNd64 " %63s %d",
 			&pid, &record.process.start_ticks, &record.at_ms,
-			&record.count, era) != 5)
+			&record.count, era, &record.generation) < 5)
 		return;
 	find_era(now);
 	record.process.pid = strcmp(era, now) == 0 ? (pid_t)pid : 0;
+	*out = record;
+}
+
+void
+record_read_loaded(const char *service, struct record_loaded *out)
+{
+	struct record_loaded record = { 0 };
+	char line[LINE_MAX_BYTES];
+	long long pid;
+
+	*out = record;
+	if (!read_line(service, RECORD_LOADED, line) ||
+		sscanf(line, "%lld %" SCNu64 " %d", &pid,
+			&record.process.start_ticks, &record.generation) != 3)
+		return;
+	record.process.pid = (pid_t)pid;
 	*out = record;
 }
 
@@ -127,10 +144,22 @@ record_write_started(const char *service, const struct record_started *record,
 
 	find_era(era);
 	snprintf(line, sizeof(line),
-		"%lld %" PRIu64 " %" PRId64 " %" PRId64 " %s\n",
+		"%lld %" PRIu64 " %" PRId64 " %" PRId64 " %s %d\n",
 		(long long)record->process.pid, record->process.start_ticks,
-		record->at_ms, record->count, era);
+		record->at_ms, record->count, era, record->generation);
 	return write_line(service, RECORD_STARTED, line, err);
+}
+
+int
+record_write_loaded(const char *service, const struct record_loaded *record,
+	struct err *err)
+{
+	char line[LINE_MAX_BYTES];
+
+	snprintf(line, sizeof(line), "%lld %" PRIu64 " %d\n",
+		(long long)record->process.pid, record->process.start_ticks,
+		record->generation);
+	return write_line(service, RECORD_LOADED, line, err);
 }
 
 int

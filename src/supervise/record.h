@@ -16,6 +16,7 @@
 
 #define RECORD_STARTED "started" /* file names in the service directory */
 #define RECORD_ENDED "ended"
+#define RECORD_LOADED "loaded"
 
 struct record_started {
 	/* Also the leader of its session. Pid 0: it and all that it left are
@@ -23,6 +24,7 @@ struct record_started {
 	struct process process;
 	int64_t at_ms; /* wall clock */
 	int64_t count; /* starts, this one included */
+	int generation; /* of the rendered tree then; 0: not known */
 };
 
 struct record_ended {
@@ -34,13 +36,22 @@ struct record_ended {
 	pid_t finish_pid; /* who wrote it: from then on SIGTERM hurries it */
 };
 
+/* Written by the agent after a reload. */
+struct record_loaded {
+	struct process process; /* that was told */
+	int generation; /* of the rendered tree that it reads since */
+};
+
 /* How long s6 is to wait after this end: 0, 0, 1, 2, 4 ... 60 s. */
 int record_delay_s(const struct record_ended *ended);
 /* Files that are missing or damaged read as zeroes. */
 void record_read_started(const char *service, struct record_started *out);
+void record_read_loaded(const char *service, struct record_loaded *out);
 void record_read_ended(const char *service, struct record_ended *out);
 MUST_CHECK int record_write_started(const char *service,
 	const struct record_started *record, struct err *err);
+MUST_CHECK int record_write_loaded(const char *service,
+	const struct record_loaded *record, struct err *err);
 MUST_CHECK int record_write_ended(const char *service,
 	const struct record_ended *record, struct err *err);
 /* A new file in place of the old one, not synced: for the run tree only. */

@@ -261,20 +261,27 @@ test_delays(void **state)
 	}
 }
 
+struct session {
+	pid_t leader;
+	int members;
+};
+
 static void
-count_member(pid_t pid, void *context)
+count_member(pid_t pid, pid_t session, void *context)
 {
+	struct session *wanted = context;
+
 	(void)pid;
-	(*(int *)context)++;
+	wanted->members += session == wanted->leader;
 }
 
 static int
 session_size(pid_t session)
 {
-	int count = 0;
+	struct session wanted = { .leader = session };
 
-	process_each_in_session(session, count_member, &count);
-	return count;
+	process_each(count_member, &wanted);
+	return wanted.members;
 }
 
 /* A leader whose child ignores SIGTERM; the leader is killed. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which services do not run what they would run if they were started now:
+ * a program or library was replaced below them, their run line or their
+ * rendered files changed. Found from /proc and from what mailherd-run
+ * wrote down; nothing is remembered here. What is done about it is the
+ * roll's business (roll.h).
+ */
+#ifndef AGENT_STALE_H
+#define AGENT_STALE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/sequencer.h"
+
+#define STALE_REASON_SIZE 256
+
+enum stale_action {
+	STALE_NOT,
+	STALE_RELOAD, /* a signal is enough */
+	STALE_RESTART
+};
+
+struct stale {
+	enum stale_action action;
+	bool replaced; /* a program or library */
+	char reason[STALE_REASON_SIZE]; /* "" when it is not */
+};
+
+/* One for each unit of the sequencer, in its order. */
+void stale_find(const struct paths *paths, const struct sequencer *sequencer,
+	struct stale out[SEQUENCER_UNITS_MAX]);
+/* The generation that a running unit reads; 0: not known. */
+int stale_generation(const struct unit *unit);
+
+#endif

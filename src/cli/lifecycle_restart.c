@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mailherd restart: all, one service, or what is stale (--changed). The
+ * agent does it; its own turn comes first, asked for from here, because it
+ * can not answer for its own end. Each question may be asked again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/lifecycle.h"
+#include "supervise/record.h"
+#include "supervise/s6.h"
+
+#define ASK_DEADLINE_MS 10000
+#define RESTART_DEADLINE_MS 300000
+#define ROLL_DEADLINE_MS 900000
+#define AGENT_DEADLINE_MS 30000
+#define AGENT_ROUNDS 3
+#define POLL_MS 20
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static void
+read_agent(const struct command_call *call, struct record_started *started_out,
+	bool *ready_out)
+{
+	const char *directory = arena_printf(
+		call->arena, "%s/" LIFECYCLE_AGENT, call->paths.services);
+	struct s6_status status;
+
+	s6_status_read(directory, &status);
+	record_read_started(directory, started_out);
+	*ready_out = s6_status_running(&status) && status.ready;
+}
+
+/* Returns when another agent is ready. */
+static int
+restart_agent(const struct command_call *call, struct err *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + AGENT_DEADLINE_MS;
+	struct record_started before, now;
+	bool ready;
+
+	read_agent(call, &before, &ready);
+	if (lifecycle_ask(call, "restart", LIFECYCLE_AGENT, ASK_DEADLINE_MS,
+		    NULL, err) == -1)
+		return -1;
+	for (;;) {
+		read_agent(call, &now, &ready);
+		if (ready && now.count != before.count)
+			return 0;
+		if (clock_monotonic_ms() > deadline_ms)
+			break;
+		lifecycle_pause(POLL_MS);
+	}
+	err_set(err, ERR_UNAVAILABLE, "the agent is not ready after %d s",
+		AGENT_DEADLINE_MS / 1000);
+	return err_remedy(err, "mailherd logs " LIFECYCLE_AGENT);
+}
+
+static bool
+is_agent_stale(const json_t *report)
+{
+	json_t *service;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "services"), i,
+		service) if (strcmp(text_of(service, "name"),
+				     LIFECYCLE_AGENT) ==
+			     0) return json_object_get(service, "stale") !=
+			NULL ||
+		json_is_true(json_object_get(service, "program_replaced"));
+	return false;
+}
+
+/* An agent of an older release may not know what follows. */
+static int
+renew_agent(const struct command_call *call, struct err *err)
+{
+	json_t *report;
+	bool stale;
+
+	if (lifecycle_ask(
+		    call, "status", NULL, ASK_DEADLINE_MS, &report, err) == -1)
+		return -1;
+	stale = is_agent_stale(report);
+	json_decref(report);
+	return stale ? restart_agent(call, err) : 0;
+}
+
+/* A new configuration may be one for the agent, too: it says so. */
+static int
+roll(const struct command_call *call, json_t **reply_out, struct err *err)
+{
+	if (renew_agent(call, err) == -1)
+		return -1;
+	for (int i = 0; i < AGENT_ROUNDS; i++) {
+		json_t *reply;
+
+		if (lifecycle_ask(call, "roll", NULL, ROLL_DEADLINE_MS, &reply,
+			    err) == -1)
+			return -1;
+		if (!json_is_true(json_object_get(reply, "restart_agent"))) {
+			*reply_out = reply;
+			return 0;
+		}
+		json_decref(reply);
+		if (restart_agent(call, err) == -1)
+			return -1;
+	}
+	return err_set(err, ERR_BUSY,
+		"the configuration changes faster than it comes into force");
+}
+
+static void
+print_roll(const json_t *reply, int64_t ms)
+{
+	json_t *service;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "services"), i,
+		service) if (strcmp(text_of(service, "action"), "untouched") !=
+			     0) printf("%s %s: %s\n", text_of(service, "name"),
+		text_of(service, "action"), text_of(service, "reason"));
+	if (json_integer_value(json_object_get(reply, "changed")) == 0)
+		puts("nothing to do");
+	else
+		printf("%s after %.1f s\n", text_of(reply, "state"),
+			(double)ms / 1000);
+}
+
+static int
+restart_changed(const struct command_call *call)
+{
+	int64_t began_ms = clock_monotonic_ms();
+	struct err err = { 0 };
+	json_t *reply;
+
+	if (roll(call, &reply, &err) == -1)
+		return command_fail(call, &err);
+	(void)json_object_del(reply, "ok"); /* the protocol's, not ours */
+	if (call->json) {
+		json_dumpf(reply, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_roll(reply, clock_monotonic_ms() - began_ms);
+	}
+	json_decref(reply);
+	return 0;
+}
+
+int
+lifecycle_restart(struct command_call *call)
+{
+	const char *service = command_argument(call, 0);
+	bool changed = command_option(call, "changed") != NULL;
+	struct err err = { 0 };
+
+	if (changed && service != NULL) {
+		err_field(&err, ERR_INVALID, "changed",
+			"--changed finds the services itself; name none");
+		return command_fail(call, &err);
+	}
+	if (!s6_scan_running(call->paths.services)) {
+		err_set(&err, ERR_UNAVAILABLE, "mailherd is not running");
+		err_remedy(&err, "mailherd up");
+		return command_fail(call, &err);
+	}
+	if (changed)
+		return restart_changed(call);
+	if (lifecycle_ask(call, "restart", service, RESTART_DEADLINE_MS, NULL,
+		    &err) == -1)
+		return command_fail(call, &err);
+	if (service == NULL)
+		return lifecycle_wait_healthy(call);
+	puts(call->json ? "{\"state\":\"restarted\"}" : "restarted");
+	return 0;
+}
