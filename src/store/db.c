@@ -19,6 +19,7 @@
 #define STATEMENTS_MAX 512 /* slots; a power of two */
 #define CACHE_KIB_READ 2048
 #define CACHE_KIB_WRITE 4096
+#define RESTORE_PAUSE_MS 20
 
 struct slot {
 	const struct db_statement *statement;
@@ -464,8 +465,23 @@ db_explain(struct db *db, const struct db_statement *statement, char *plan_out,
 	return 0;
 }
 
-int
-db_copy_to(struct db *db, const char *path, struct err *err)
+/* SQLite does not sync what VACUUM INTO wrote. */
+static int
+sync_path(const char *path, int flags, struct err *err)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	int result = 0;
+
+	if (fd < 0)
+		return err_errno(err, errno, "database: %s", path);
+	if (fsync(fd) != 0)
+		result = err_errno(err, errno, "database: syncing %s", path);
+	(void)close(fd);
+	return result;
+}
+
+static int
+vacuum_into(struct db *db, const char *path, struct err *err)
 {
 	sqlite3_stmt *copy = NULL;
 	int result = sqlite3_prepare_v2(
@@ -479,4 +495,63 @@ db_copy_to(struct db *db, const char *path, struct err *err)
 		(void)fail(db, result, path, err);
 	(void)sqlite3_finalize(copy);
 	return result == SQLITE_DONE ? 0 : -1;
+}
+
+int
+db_copy_to(struct db *db, const char *path, struct err *err)
+{
+	char fresh[4096], directory[4096];
+	const char *slash = strrchr(path, '/');
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.part", path);
+	(void)snprintf(directory, sizeof(directory), "%.*s",
+		slash == NULL ? 1 : (int)(slash - path + 1),
+		slash == NULL ? "." : path);
+	(void)unlink(fresh); /* VACUUM INTO wants none, or an empty one */
+	if (vacuum_into(db, fresh, err) != 0 ||
+		sync_path(fresh, O_RDONLY, err) != 0) {
+		(void)unlink(fresh);
+		return -1;
+	}
+	if (rename(fresh, path) != 0)
+		return err_errno(err, errno, "database: naming %s", path);
+	return sync_path(directory, O_RDONLY | O_DIRECTORY, err);
+}
+
+/* All pages in one step: nobody sees a mixture. */
+static int
+copy_pages(struct db *db, sqlite3 *source, int busy_ms, struct err *err)
+{
+	sqlite3_backup *backup =
+		sqlite3_backup_init(db->handle, "main", source, "main");
+	int result, waited_ms = 0;
+
+	if (backup == NULL)
+		return fail(db, sqlite3_errcode(db->handle), "restoring", err);
+	do {
+		result = sqlite3_backup_step(backup, /* all pages */ -1);
+		if (result == SQLITE_BUSY || result == SQLITE_LOCKED)
+			waited_ms += sqlite3_sleep(RESTORE_PAUSE_MS);
+	} while ((result == SQLITE_BUSY || result == SQLITE_LOCKED) &&
+		 waited_ms < busy_ms);
+	(void)sqlite3_backup_finish(backup);
+	return result == SQLITE_DONE ? 0 : fail(db, result, "restoring", err);
+}
+
+int
+db_restore_from(struct db *db, const char *path, int busy_ms, struct err *err)
+{
+	sqlite3 *source = NULL;
+	int result = sqlite3_open_v2(path, &source,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW |
+			SQLITE_OPEN_NOMUTEX,
+		NULL);
+
+	if (result == SQLITE_OK)
+		result = copy_pages(db, source, busy_ms, err);
+	else
+		result = err_set(err, result_code(result), "database: %s: %s",
+			path, sqlite3_errstr(result));
+	(void)sqlite3_close(source);
+	return result;
 }

@@ -90,7 +90,14 @@ MUST_CHECK int db_script(struct db *db, const char *sql, struct err *err);
 /* "SCAN mailbox" lines of EXPLAIN QUERY PLAN, for the test. */
 MUST_CHECK int db_explain(struct db *db, const struct db_statement *statement,
 	char *plan_out, size_t plan_size, struct err *err);
-/* VACUUM INTO. */
+/* VACUUM INTO, synced; path is a whole copy or is not there. */
 MUST_CHECK int db_copy_to(struct db *db, const char *path, struct err *err);
+/*
+ * Makes the content that of the copy, in one transaction: other programs
+ * that have the file open see the one or the other, also after a power
+ * loss. Waits up to busy_ms for writers.
+ */
+MUST_CHECK int db_restore_from(
+	struct db *db, const char *path, int busy_ms, struct err *err);
 
 #endif

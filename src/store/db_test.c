@@ -209,6 +209,51 @@ test_copy(void **state)
 	db_close(&copy);
 }
 
+/* Whoever has it open sees the old content, then the new, and can write. */
+static void
+test_restore(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct db *reader;
+
+	assert_int_equal(put(f, 1, "a"), 0);
+	(void)snprintf(path, sizeof(path), "%s/copy.db", f->directory);
+	assert_int_equal(db_copy_to(f->db, path, &f->err), 0);
+	assert_int_equal(put(f, 2, "b"), 0);
+	assert_int_equal(db_open(f->path, DB_READ, DB_SYNC_NORMAL, 100, &reader,
+				 &f->err),
+		0);
+	assert_int_equal(count(reader), 2);
+	assert_int_equal(db_restore_from(f->db, path, 100, &f->err), 0);
+	assert_int_equal(count(reader), 1);
+	assert_int_equal(put(f, 3, "c"), 0);
+	assert_int_equal(count(reader), 2);
+	db_close(&reader);
+	(void)snprintf(path, sizeof(path), "%s/none.db", f->directory);
+	assert_int_equal(db_restore_from(f->db, path, 100, &f->err), -1);
+}
+
+static void
+test_restore_waits_for_a_writer(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct db *writer;
+
+	assert_int_equal(put(f, 1, "a"), 0);
+	(void)snprintf(path, sizeof(path), "%s/copy.db", f->directory);
+	assert_int_equal(db_copy_to(f->db, path, &f->err), 0);
+	assert_int_equal(db_open(f->path, DB_WRITE, DB_SYNC_NORMAL, 10, &writer,
+				 &f->err),
+		0);
+	assert_int_equal(db_begin(writer, &f->err), 0);
+	assert_int_equal(db_restore_from(f->db, path, 60, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_BUSY);
+	db_close(&writer);
+	assert_int_equal(db_restore_from(f->db, path, 60, &f->err), 0);
+}
+
 /* A file takes after its directory, so that readers and writers differ. */
 static void
 test_modes(void **state)
@@ -275,6 +320,8 @@ main(void)
 		ROW(test_two_connections),
 		ROW(test_explain),
 		ROW(test_copy),
+		ROW(test_restore),
+		ROW(test_restore_waits_for_a_writer),
 		ROW(test_modes),
 		ROW(test_missing),
 	};

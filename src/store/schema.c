@@ -7,10 +7,14 @@
  */
 #include "store/schema.h"
 
+#include <dirent.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/strbuf.h"
@@ -18,6 +22,7 @@
 
 #define CHECKSUM_BYTES 16
 #define COPY_PATH_MAX 512
+#define COPIES_MAX 256 /* looked at; the rest waits for the next time */
 
 static const struct db_statement SQL_VERSION = { "schema-version",
 	"PRAGMA user_version", NULL };
@@ -100,16 +105,71 @@ run_step(struct db *db, const struct schema_steps *steps, int index,
 	return 0;
 }
 
+/* The numbers in their names grow with time; length decides first. */
+static int
+compare_names(const void *a, const void *b)
+{
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+	size_t length_x = strlen(x), length_y = strlen(y);
+
+	if (length_x != length_y)
+		return length_x < length_y ? -1 : 1;
+	return strcmp(x, y);
+}
+
+/* Names in the directory "PREFIX-....db", sorted; free both levels. */
+static size_t
+list_copies(const char *directory, const char *prefix, char *names[COPIES_MAX])
+{
+	DIR *d = opendir(directory);
+	size_t count = 0, length = strlen(prefix);
+	struct dirent *entry;
+
+	if (d == NULL)
+		return 0;
+	while (count < COPIES_MAX && (entry = readdir(d)) != NULL) {
+		if (strncmp(entry->d_name, prefix, length) != 0 ||
+			entry->d_name[length] != '-')
+			continue;
+		names[count++] = xstrdup(entry->d_name);
+	}
+	(void)closedir(d);
+	qsort(names, count, sizeof(*names), compare_names);
+	return count;
+}
+
+void
+schema_prune_copies(const char *directory, const char *prefix)
+{
+	char *names[COPIES_MAX];
+	size_t count = list_copies(directory, prefix, names);
+
+	for (size_t i = 0; i < count; i++) {
+		char path[COPY_PATH_MAX];
+
+		(void)snprintf(
+			path, sizeof(path), "%s/%s", directory, names[i]);
+		/* One that stays is no fault: it only takes room. */
+		if (i + SCHEMA_COPIES_KEPT < count)
+			(void)unlink(path);
+		x_free(&names[i]);
+	}
+}
+
 static int
 copy_before(struct db *db, const struct schema_steps *steps, int version,
 	const char *directory, struct err *err)
 {
-	char path[COPY_PATH_MAX];
+	char path[COPY_PATH_MAX], prefix[64];
 
-	(void)snprintf(path, sizeof(path), "%s/%s-%d-%lld.db", directory,
-		steps->name, version, (long long)clock_wall_ms());
+	/* By version: a migration that fails each time must not push out what
+	 * was there before the first. */
+	(void)snprintf(prefix, sizeof(prefix), "%s-%d", steps->name, version);
+	(void)snprintf(path, sizeof(path), "%s/%s-%lld.db", directory, prefix,
+		(long long)clock_wall_ms());
 	if (db_copy_to(db, path, err) != 0)
 		return err_prefix(err, "copy before migration");
+	schema_prune_copies(directory, prefix);
 	return 0;
 }
 
@@ -263,4 +323,10 @@ schema_check_known(
 		return -1;
 	*version_out = version;
 	return 0;
+}
+
+int
+schema_read_version(struct db *db, int *version_out, struct err *err)
+{
+	return read_number(db, &SQL_VERSION, version_out, err);
 }

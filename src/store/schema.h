@@ -31,5 +31,14 @@ MUST_CHECK int schema_check(
 /* Whether schema_migrate() could: of our kind and not newer. Older is fine. */
 MUST_CHECK int schema_check_known(struct db *db, enum schema_file file,
 	int *version_out, struct err *err);
+/* Whatever the file says, also one of a newer release. */
+MUST_CHECK int schema_read_version(
+	struct db *db, int *version_out, struct err *err);
+/*
+ * Removes all but the newest copies "PREFIX-...", whose names must grow
+ * with time. Migrations do it for their own ("core-", "usage-").
+ */
+#define SCHEMA_COPIES_KEPT 2
+void schema_prune_copies(const char *directory, const char *prefix);
 
 #endif

@@ -146,6 +146,42 @@ test_broken(void **state)
 }
 
 static void
+test_pruning(void **state)
+{
+	static const char *const NAMES[] = { "test-1-999.db", "test-1-1000.db",
+		"test-1-1001.db", "test-10-1.db", "other-1-1.db" };
+	struct fixture *f = *state;
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++) {
+		(void)snprintf(
+			path, sizeof(path), "%s/%s", f->directory, NAMES[i]);
+		assert_int_equal(fs_write_atomic(path, "", 0, 0600, (uid_t)-1,
+					 (gid_t)-1, &f->err),
+			0);
+	}
+	schema_prune_copies(f->directory, "test-1");
+	for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++) {
+		(void)snprintf(
+			path, sizeof(path), "%s/%s", f->directory, NAMES[i]);
+		assert_int_equal(fs_exists(path), i != 0);
+	}
+}
+
+static void
+test_read_version(void **state)
+{
+	struct fixture *f = *state;
+	int version = -1;
+
+	assert_int_equal(schema_read_version(f->db, &version, &f->err), 0);
+	assert_int_equal(version, 0);
+	assert_int_equal(schema_migrate_steps(f->db, &TWO, NULL, &f->err), 0);
+	assert_int_equal(schema_read_version(f->db, &version, &f->err), 0);
+	assert_int_equal(version, 2);
+}
+
+static void
 test_ours(void **state)
 {
 	struct fixture *f = *state;
@@ -173,6 +209,8 @@ main(void)
 		ROW(test_refused),
 		ROW(test_other_text),
 		ROW(test_broken),
+		ROW(test_pruning),
+		ROW(test_read_version),
 		ROW(test_ours),
 	};
 
