@@ -5,6 +5,7 @@ import pytest
 
 from lib.crash import Crash, LoginProbe
 from lib.load import Account, Load
+from lib.matrix import record
 from lib.wait import wait_for
 
 BACK_SECONDS = 2.0
@@ -34,9 +35,8 @@ def kill_under_load(lab, suite, recipients, victims, workers=4):
         load.stop()
     suite.wait_queue_empty(90)
     account = Account(load, suite, [crash.at for crash in crashes])
-    print()
-    for crash in crashes:
-        print("%-28s back after %.2f s" % (crash.name, crash.seconds))
+    record([account.row(crash, following.at if following else float("inf"))
+            for crash, following in zip(crashes, crashes[1:] + [None])])
     print(account)
     for reason, count in load.refusals().most_common():
         print("%5d x %s" % (count, reason))

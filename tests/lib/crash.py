@@ -119,6 +119,81 @@ class Crash:
         return self
 
 
+def family(suite):
+    """Every process of the instance: those of its host, and all that
+    descend from them (a jail may have a network of its own)."""
+    inside = set(suite.host.pids())
+    everybody = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    parents = {pid: parent_of(pid) for pid in everybody}
+
+    def belongs(pid):
+        while pid > 1 and pid not in inside:
+            pid = parents.get(pid, 0)
+        return pid > 1
+    return [pid for pid in everybody if belongs(pid)]
+
+
+def is_supervision(pid):
+    return command_line(pid)[:1] and os.path.basename(
+        command_line(pid)[0]) in ("s6-svscan", "s6-supervise")
+
+
+class Blackout:
+    """Everything killed in one go, as a power switch would, then `up`.
+
+    `meanwhile` is what happens before the machine is up again.
+    """
+
+    def __init__(self, suite, name="all at once", meanwhile=None):
+        self.suite = suite
+        self.name = name
+        self.at = None
+        self.seconds = None
+        self._meanwhile = meanwhile
+
+    def kill(self):
+        # Who would start anything again goes first.
+        victims = sorted(family(self.suite), key=is_supervision,
+                         reverse=True)
+        assert len(victims) > len(self.suite.active()), victims
+        self.at = time.time()
+        while victims:
+            for pid in victims:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            victims = [pid for pid in family(self.suite)
+                       if command_line(pid)]
+
+    def run(self):
+        self.kill()
+        if self._meanwhile:
+            self._meanwhile()
+        started = time.monotonic()
+        self.suite.up()
+        wait_for(self.suite.all_ready, 60, "all ready")
+        self.seconds = time.monotonic() - started
+        wait_for(lambda: not strays(self.suite), 5, "no strays")
+        return self
+
+
+class ScanCrash(Blackout):
+    """Only s6-svscan is killed: nobody looks after the supervisors."""
+
+    def __init__(self, suite):
+        super().__init__(suite, "s6-svscan")
+
+    def kill(self):
+        scans = [pid for pid in family(self.suite)
+                 if command_line(pid)[:1] and os.path.basename(
+                     command_line(pid)[0]) == "s6-svscan"]
+        assert len(scans) == 1, scans
+        self.at = time.time()
+        os.kill(scans[0], signal.SIGKILL)
+        wait_for(lambda: not command_line(scans[0]), 5, "end of s6-svscan")
+
+
 class LoginProbe:
     """Logs in on a submission port again and again, from a thread."""
 
