@@ -152,8 +152,10 @@ static void
 the_holder_keeps_it_over_a_restart(void **state)
 {
 	struct place *place = *state;
-	if (!fs_exists(HOLDER))
+	if (!fs_exists(HOLDER)) {
+		print_message("skipped: " HOLDER " is not installed\n");
 		skip();
+	}
 	start_holder(place);
 	int fd = listen_again(place);
 	ino_t inode = inode_of(fd);
@@ -170,8 +172,10 @@ a_vanished_file_makes_a_fresh_socket(void **state)
 {
 	struct place *place = *state;
 	char path[300];
-	if (!fs_exists(HOLDER))
+	if (!fs_exists(HOLDER)) {
+		print_message("skipped: " HOLDER " is not installed\n");
 		skip();
+	}
 	start_holder(place);
 	int fd = listen_again(place);
 	ino_t inode = inode_of(fd);

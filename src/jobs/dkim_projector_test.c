@@ -179,6 +179,15 @@ teardown(void **state)
 }
 
 static void
+skip_without_redis(void)
+{
+	if (!test_redis_absence())
+		return;
+	print_message("skipped: %s\n", test_redis_absence());
+	skip();
+}
+
+static void
 start(struct fixture *fixture)
 {
 	struct dkim_projector_options options = {
@@ -189,10 +198,7 @@ start(struct fixture *fixture)
 		.again_ms = AGAIN_MS,
 	};
 
-	if (test_redis_absence()) {
-		print_message("skipped: %s\n", test_redis_absence());
-		skip();
-	}
+	skip_without_redis();
 	fixture->projector = dkim_projector_new(fixture->loop, &options);
 }
 
@@ -321,6 +327,7 @@ test_a_refused_copy_is_repeated(void **state)
 {
 	struct fixture *fixture = *state;
 
+	skip_without_redis();
 	add_key(fixture, "a.example", "pem of a");
 	test_redis_start(&fixture->redis);
 	expect(fixture, "CONFIG SET maxmemory 1", "OK");

@@ -151,8 +151,10 @@ test_status_as_s6_says(void **state)
 	struct s6_status status;
 	pid_t supervisor;
 
-	if (access(SUPERVISE, X_OK) == -1)
+	if (access(SUPERVISE, X_OK) == -1) {
+		print_message("skipped: " SUPERVISE " is not installed\n");
 		skip();
+	}
 	write_file(f, "run", "#!/bin/sh\necho >&3\nexec sleep 1000\n", 0755);
 	write_file(f, "notification-fd", "3\n", 0644);
 	write_file(f, "down", "", 0644);
