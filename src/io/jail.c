@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -98,6 +100,9 @@ static const int DENIED_CALLS[] = {
 	SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(perf_event_open),
 	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(ptrace),
 	SCMP_SYS(quotactl),
 	SCMP_SYS(reboot),
 	SCMP_SYS(request_key),
@@ -119,13 +124,10 @@ static const int ABSENT_CALLS[] = {
 	SCMP_SYS(io_uring_setup),
 };
 
-static const int EXEC_CALLS[] = { SCMP_SYS(execve), SCMP_SYS(execveat) };
-
-/* Allowed to those that keep CAP_SYS_PTRACE. */
-static const int TRACE_CALLS[] = {
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(ptrace),
+/* Allowed to those that start programs; the rest have no new code to run. */
+static const int EXEC_CALLS[] = {
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(memfd_create),
+	SCMP_SYS(personality), /* would make all that is readable executable */
 };
 
 /* Allowed to those that keep CAP_SYS_ADMIN. */
@@ -194,15 +196,34 @@ look_up_identity(const struct jail *jail, struct jail_identity *identity,
 	return 0;
 }
 
+/* Of the table's: a container may have taken some away before. */
+static uint64_t
+present_capabilities(const struct jail *jail)
+{
+	uint64_t present = 0;
+	capng_get_caps_process();
+	for (const int *c = jail->capabilities; c && *c >= 0; c++) {
+		if (capng_have_capability(CAPNG_PERMITTED, (unsigned)*c))
+			present |= 1ULL << *c;
+		else
+			log_warn("capability is not there, going on without",
+				LOG_TEXT("capability", capng_capability_to_name(
+							       (unsigned)*c)));
+	}
+	return present;
+}
+
 static void
-choose_capabilities(const struct jail *jail, bool ambient)
+choose_capabilities(uint64_t chosen, bool ambient)
 {
 	const capng_type_t kept = CAPNG_EFFECTIVE | CAPNG_PERMITTED |
 				  CAPNG_INHERITABLE | CAPNG_BOUNDING_SET |
 				  (ambient ? CAPNG_AMBIENT : 0);
 	capng_clear(CAPNG_SELECT_ALL);
-	for (const int *c = jail->capabilities; c && *c >= 0; c++)
-		capng_update(CAPNG_ADD, kept, (unsigned)*c);
+	for (unsigned c = 0; c < 64; c++) {
+		if (chosen & 1ULL << c)
+			capng_update(CAPNG_ADD, kept, c);
+	}
 }
 
 static int
@@ -224,10 +245,11 @@ drop_privileges(const struct jail *jail, const struct jail_identity *identity,
 	bool was_root = geteuid() == 0;
 	/* Ambient ones reach the programs that a non-root user starts. */
 	bool ambient = jail->exec && jail->user;
+	uint64_t kept = was_root ? present_capabilities(jail) : 0;
 	int parent_death_signal = 0;
 	(void)prctl(PR_GET_PDEATHSIG, &parent_death_signal, 0, 0, 0);
 	if (was_root) {
-		choose_capabilities(jail, false);
+		choose_capabilities(kept, false);
 		if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 			return err_set(
 				err, ERR_SYSTEM, "cannot cut the bounding set");
@@ -237,7 +259,7 @@ drop_privileges(const struct jail *jail, const struct jail_identity *identity,
 	if (change_user(identity, err) < 0)
 		return -1;
 	if (was_root) {
-		choose_capabilities(jail, ambient);
+		choose_capabilities(kept, ambient);
 		if (capng_apply(CAPNG_SELECT_CAPS) < 0 ||
 			(ambient && capng_apply(CAPNG_SELECT_AMBIENT) < 0))
 			return err_set(
@@ -246,6 +268,9 @@ drop_privileges(const struct jail *jail, const struct jail_identity *identity,
 	}
 	/* A change of user makes the kernel forget it. */
 	(void)prctl(PR_SET_PDEATHSIG, parent_death_signal, 0, 0, 0);
+	/* Others of the same user read no keys in our memory; no core file. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_errno(err, errno, "PR_SET_DUMPABLE");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, errno, "PR_SET_NO_NEW_PRIVS");
 	return 0;
@@ -447,6 +472,33 @@ refuse_namespaces(scmp_filter_ctx filter)
 }
 
 /*
+ * Memory is written or run, never both, so that bytes from a peer do not
+ * become code. Libraries that are loaded later map their files readable
+ * and executable at once, which stays.
+ */
+static int
+refuse_new_code(scmp_filter_ctx filter)
+{
+	static const struct {
+		int call;
+		scmp_datum_t bits; /* all of them in the third argument */
+	} CALLS[] = {
+		{ SCMP_SYS(mmap), PROT_WRITE | PROT_EXEC },
+		{ SCMP_SYS(mprotect), PROT_EXEC },
+		{ SCMP_SYS(pkey_mprotect), PROT_EXEC },
+		{ SCMP_SYS(shmat), SHM_EXEC },
+	};
+
+	int failed = 0;
+	for (size_t i = 0; !failed && i < ARRAY_LENGTH(CALLS); i++)
+		failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+			CALLS[i].call, 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, CALLS[i].bits,
+				CALLS[i].bits));
+	return failed;
+}
+
+/*
  * Typing into the terminal of whoever started us. The kernel looks at the
  * lower half of the register, so the upper half must not matter here.
  */
@@ -473,9 +525,8 @@ fill_filter(scmp_filter_ctx filter, const struct jail *jail)
 	if (!failed && !jail->exec)
 		failed = refuse(
 			filter, EXEC_CALLS, ARRAY_LENGTH(EXEC_CALLS), EPERM);
-	if (!failed && !keeps(jail, CAP_SYS_PTRACE))
-		failed = refuse(
-			filter, TRACE_CALLS, ARRAY_LENGTH(TRACE_CALLS), EPERM);
+	if (!failed && !jail->exec)
+		failed = refuse_new_code(filter);
 	if (!failed && !keeps(jail, CAP_SYS_ADMIN))
 		failed = refuse_namespaces(filter);
 	if (!failed)

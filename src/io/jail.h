@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * How a process gives up what it does not need: user, groups,
- * capabilities, no_new_privs, landlock (where the kernel has it), seccomp.
- * A jail is a constant table in the program's main.c and reads as its
+ * capabilities, no_new_privs, landlock (where the kernel has it), seccomp,
+ * and that others of its user could read its memory. A jail is a constant table in the program's main.c and reads as its
  * security statement.
  */
 #ifndef IO_JAIL_H
@@ -30,10 +30,12 @@ struct jail_path {
 struct jail {
 	const char *user; /* NULL: stays root */
 	const char *const *groups; /* supplementary, NULL-ended; may be NULL */
-	const int *
-		capabilities; /* kept, 0-length list ends with -1; NULL: none */
+	const int
+		*capabilities; /* kept where there; ends with -1; NULL: none */
 	enum jail_network network;
-	bool exec; /* may start other programs */
+	/* May start other programs; who may not, has no memory that is both
+	 * written and run either. */
+	bool exec;
 	const struct jail_path *
 		paths; /* landlock; ends with base_offset SIZE_MAX; NULL: no landlock */
 };

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -147,6 +148,18 @@ try_strict(const struct place *place)
 		syscall(SYS_ioctl, 0, (1UL << 32) | TIOCLINUX, "x"), EPERM));
 	EXPECT(REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0),
 		EPERM));
+	/* Memory is written or run, never both. */
+	EXPECT(mmap(NULL, 4096, PROT_WRITE | PROT_EXEC,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	EXPECT(errno == EPERM);
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(page != MAP_FAILED);
+	EXPECT(REFUSED(mprotect(page, 4096, PROT_READ | PROT_EXEC), EPERM));
+	EXPECT(mprotect(page, 4096, PROT_READ) == 0);
+	EXPECT(REFUSED(memfd_create("x", MFD_CLOEXEC), EPERM));
+	EXPECT(REFUSED(syscall(SYS_personality, 0x0400000), EPERM));
+	EXPECT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	/* Threads and forks are still there. */
 	EXPECT(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
 	EXPECT(pthread_join(thread, NULL) == 0);
@@ -289,6 +302,34 @@ a_capability_survives_the_change_of_user(void **state)
 	assert_int_equal(in_jail(*state, &WITH_CAPABILITY, try_capability), 0);
 }
 
+/* As in a container that has not all of them. */
+static void
+a_capability_that_is_not_there_is_no_obstacle(void **state)
+{
+	struct place *place = *state;
+	int status;
+	if (!place)
+		skip();
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct err err = { 0 };
+		capng_get_caps_process();
+		capng_updatev(CAPNG_DROP,
+			CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+			CAP_NET_BIND_SERVICE, -1);
+		if (capng_apply(CAPNG_SELECT_BOTH) < 0)
+			_exit(254);
+		if (jail_enter(&WITH_CAPABILITY, &place->paths, &err) < 0)
+			_exit(255);
+		capng_get_caps_process();
+		_exit(capng_have_capabilities(CAPNG_SELECT_BOTH) == CAPNG_NONE
+				? 0
+				: 1);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
 static int
 try_death_signal(const struct place *place)
 {
@@ -339,6 +380,7 @@ main(void)
 		TEST(paths_outside_the_table_are_closed),
 		TEST(datagrams_make_no_connection),
 		TEST(a_capability_survives_the_change_of_user),
+		TEST(a_capability_that_is_not_there_is_no_obstacle),
 		TEST(the_parent_death_signal_is_kept),
 		TEST(an_unknown_user_fails_closed),
 	};
