@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -28,9 +29,21 @@
 #include "agent/generation.h"
 #include "agent/tree.h"
 #include "base/fs.h"
+#include "io/jail.h"
 #include "supervise/record.h"
 
 #define EXIT_USAGE 2
+
+/* Owners and files of the run tree; the users and ports of checkers. */
+static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
+	CAP_FSETID, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE, -1 };
+
+/* For the engines' checkers too, which read what an administrator wrote. */
+static const struct jail JAIL = {
+	.capabilities = CAPABILITIES,
+	.network = JAIL_INET,
+	.exec = true,
+};
 
 struct options {
 	const char *root;
@@ -104,6 +117,7 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	struct tree_input input = { .paths = &paths, .instance = &instance };
 
 	if (paths_init(&paths, options->root, err) == -1 ||
+		jail_enter(&JAIL, &paths, err) == -1 ||
 		take_lock(&paths, err) == -1)
 		return -1;
 	if (options->use > 0)
