@@ -432,10 +432,14 @@ agent_start(struct agent *agent, struct err *err)
 {
 	struct event_base *loop = agent->service->loop;
 	char wanted[SMALL_FILE_MAX];
+	char spool[PATHS_MAX + 16];
 
 	agent->began_ms = clock_monotonic_ms();
 	sequencer_init(&agent->sequencer, agent->engines, agent->engine_count,
 		agent->service->paths.services, &OPERATIONS);
+	snprintf(spool, sizeof(spool), "%s/postfix/spool",
+		agent->service->paths.engines);
+	agent->retry_queue = retry_queue_new(loop, spool);
 	if (watcher_new(loop, on_change, agent, &agent->watcher, err) == -1)
 		return -1;
 	for (size_t i = 0; i < agent->sequencer.unit_count; i++)
@@ -469,6 +473,7 @@ agent_free(struct agent **agent)
 	}
 	roller_free(&(*agent)->roller);
 	holder_deinit(&(*agent)->holder);
+	retry_queue_free(&(*agent)->retry_queue);
 	watcher_free(&(*agent)->watcher);
 	if ((*agent)->timer != NULL)
 		event_free((*agent)->timer);

@@ -8,6 +8,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/holder.h"
+#include "agent/retry_queue.h"
 #include "agent/sequencer.h"
 #include "agent/watcher.h"
 #include "base/arena.h"
@@ -54,6 +55,7 @@ struct agent {
 	size_t engine_count;
 	struct sequencer sequencer;
 	struct watcher *watcher;
+	struct retry_queue *retry_queue;
 	struct holder holder;
 	struct event *timer;
 	struct ipc_server *servers[AGENT_SERVERS];

@@ -102,16 +102,17 @@ make_printable(char *text)
 			*text = '?';
 }
 
-void
+bool
 sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 	const char *text)
 {
 	struct sequencer_fact *fact =
 		(struct sequencer_fact *)find_fact(sequencer, name);
+	bool was_ok = fact == NULL || fact->ok;
 
 	if (fact == NULL) {
 		if (sequencer->fact_count == SEQUENCER_FACTS_MAX)
-			return; /* the verb's names are few; more is a bug */
+			return true; /* the verb's names are few; more is a bug */
 		fact = &sequencer->facts[sequencer->fact_count++];
 		snprintf(fact->name, sizeof(fact->name), "%s", name);
 		make_printable(fact->name);
@@ -119,6 +120,7 @@ sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 	fact->ok = ok;
 	snprintf(fact->text, sizeof(fact->text), "%s", text);
 	make_printable(fact->text);
+	return was_ok;
 }
 
 static bool

@@ -100,7 +100,8 @@ void sequencer_restart(struct unit *unit);
 /* It prefers something of which is known that it is not there. */
 bool sequencer_misses_known(
 	struct sequencer *sequencer, const struct unit *unit);
-void sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
+/* Whether it was ok before; one that is new was. */
+bool sequencer_set_fact(struct sequencer *sequencer, const char *name, bool ok,
 	const char *text);
 
 enum sequencer_verdict {

@@ -361,10 +361,13 @@ static void
 answer_health(struct ipc_call *call, json_t *request, void *context)
 {
 	struct agent *agent = context;
+	const char *name = request_text(request, "name");
 	const char *text = request_text(request, "text");
+	bool ok = json_is_true(json_object_get(request, "ok"));
+	bool was_ok = sequencer_set_fact(
+		&agent->sequencer, name, ok, text ? text : "");
 
-	sequencer_set_fact(&agent->sequencer, request_text(request, "name"),
-		json_is_true(json_object_get(request, "ok")), text ? text : "");
+	retry_queue_on_fact(agent->retry_queue, name, was_ok, ok);
 	(void)ipc_answer(call); /* "ok" alone */
 	ipc_reply(call);
 	agent_turn(agent);

@@ -102,10 +102,15 @@ static const struct {
 static int
 fail(struct db *db, int result, const char *what, struct err *err)
 {
-	const char *text = db->handle == NULL ? sqlite3_errstr(result)
-					      : sqlite3_errmsg(db->handle);
+	const char *text = sqlite3_errstr(result);
+	const char *path = NULL;
 
-	(void)err_set(err, result_code(result), "database: %s: %s", what, text);
+	if (db->handle != NULL) {
+		text = sqlite3_errmsg(db->handle);
+		path = sqlite3_db_filename(db->handle, "main");
+	}
+	(void)err_set(err, result_code(result), "database %s: %s: %s",
+		path == NULL ? "" : path, what, text);
 	for (size_t i = 0; i < ARRAY_LENGTH(REMEDIES); i++) {
 		if (REMEDIES[i].result == (result & 0xff))
 			(void)err_remedy(err, "%s", REMEDIES[i].remedy);
@@ -204,14 +209,13 @@ db_open(const char *path, enum db_mode mode, enum db_sync sync, int busy_ms,
 	db = xcalloc(1, sizeof(*db));
 	result = sqlite3_open_v2(path, &db->handle, flags, NULL);
 	if (result != SQLITE_OK) {
-		(void)fail(db, result, path, err);
+		(void)fail(db, result, "opening", err);
 		db_close(&db);
 		return -1;
 	}
 	/* First of all: two programs that open at once wait, not fail. */
 	(void)sqlite3_busy_timeout(db->handle, busy_ms);
 	if (configure(db, mode, sync, err) != 0) {
-		(void)err_prefix(err, "%s", path);
 		db_close(&db);
 		return -1;
 	}

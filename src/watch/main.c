@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mailherd-watch: checks that the resolver works and tells the agent. It
- * keeps no capability: its ICMP sockets are opened before the jail. Taken
+ * mailherd-watch: checks that the resolver works and that the disks have
+ * room, and tells the agent. It keeps no capability: its ICMP sockets are opened before the jail. Taken
  * over, it can send UDP and ICMP, and claim a health that is not so, which
  * delays or hastens the start of Postfix; it cannot restart anything.
  */
@@ -17,7 +17,7 @@ static const struct jail_path PATHS[] = {
 
 static const struct service SERVICE = {
 	.name = "mailherd-watch",
-	.summary = "checks the resolver and reports its health to the agent",
+	.summary = "checks resolver and disks and reports to the agent",
 	.jail = {
 		.user = "mailherd-watch",
 		.network = JAIL_DATAGRAM,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "io/health.h"
 #include "model/instance.h"
+#include "watch/disk_check.h"
 #include "watch/resolver_check.h"
 
 #define INTERVAL_S 30
@@ -31,6 +32,7 @@ struct program {
 	struct resolver_check *check;
 	struct event *tick;
 	struct health *health;
+	struct disk_check *disks;
 	struct resolver_result result; /* the last one */
 	bool checked; /* result is one */
 };
@@ -115,6 +117,8 @@ program_start(struct service_state *state, struct err *err UNUSED)
 		event_new(state->loop, -1, EV_PERSIST, on_tick, program);
 	event_add(program->tick, &interval);
 	on_tick(-1, 0, program);
+	program->disks =
+		disk_check_new(state->loop, &state->paths, program->agent);
 	return 0;
 }
 
