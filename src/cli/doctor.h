@@ -62,8 +62,7 @@ void doctor_resolver(struct doctor *doctor);
 void doctor_host_name(struct doctor *doctor);
 void doctor_reverse_name(struct doctor *doctor);
 
-/* Pure, for their tests. */
-enum doctor_level doctor_judge_space(uint64_t free, uint64_t total);
+/* Pure, for its test. */
 enum doctor_level doctor_judge_expiry(int64_t seconds_left);
 
 #endif

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The doctor's look at the machine: memory, disk, clock, kernel limits. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/timex.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/doctor.h"
 #include "cli/setup_check.h"
+#include "io/disk_space.h"
 
-#define MIB (UINT64_C(1024) * 1024)
-#define SPACE_BAD_BYTES (200 * MIB)
-#define SPACE_WARNING_BYTES (1024 * MIB)
-#define SPACE_WARNING_PERCENT 10
-#define INODES_WARNING_PERCENT 5
 #define MEMORY_WARNING_PERCENT 8
 #define CLOCK_AHEAD_S 60
 /* All mail belongs to one system user, and each waiting IMAP session of it
@@ -25,17 +19,6 @@
 #define INOTIFY_INSTANCES_MIN 4096
 #define INOTIFY_WATCHES_MIN 65536
 #define NUMBER_FILE_MAX (64 * 1024)
-
-enum doctor_level
-doctor_judge_space(uint64_t free, uint64_t total)
-{
-	if (free < SPACE_BAD_BYTES)
-		return DOCTOR_BAD;
-	if (free < SPACE_WARNING_BYTES ||
-		free < total / 100 * SPACE_WARNING_PERCENT)
-		return DOCTOR_WARNING;
-	return DOCTOR_GOOD;
-}
 
 /* The number behind a key of a file in /proc; -1: there is none. */
 static long
@@ -77,46 +60,40 @@ doctor_memory(struct doctor *doctor)
 }
 
 static void
-check_space(struct doctor *doctor, const char *what, const char *path)
+check_place(struct doctor *doctor, const struct disk_place *place)
 {
-	struct statvfs status;
-	enum doctor_level level;
-	uint64_t free;
+	static const enum doctor_level LEVELS[] = {
+		[DISK_GOOD] = DOCTOR_GOOD,
+		[DISK_LOW] = DOCTOR_WARNING,
+		[DISK_FULL] = DOCTOR_BAD,
+	};
 
-	if (statvfs(path, &status) == -1) {
-		if (errno != ENOENT)
-			doctor_add(doctor, DOCTOR_BAD,
-				"mount it, or restore it from a backup",
-				"%s: %s can not be read: %s", what, path,
-				strerror(errno));
+	char path[DISK_PATH_MAX], text[DISK_TEXT_SIZE];
+	struct disk_space space;
+	struct err err = { 0 };
+	enum disk_level level;
+
+	disk_place_path(place, &doctor->call->paths, path);
+	if (!fs_exists(path))
+		return; /* made when its engine starts first */
+	if (disk_space_measure(path, &space, &err) == -1) {
+		doctor_add(doctor, DOCTOR_BAD,
+			"mount it, or restore it from a backup", "%s",
+			err.text);
 		return;
 	}
-	free = (uint64_t)status.f_bavail * status.f_frsize;
-	level = doctor_judge_space(
-		free, (uint64_t)status.f_blocks * status.f_frsize);
-	doctor_add(doctor, level,
-		level == DOCTOR_GOOD ? "" : "free or add space there",
-		"%s: %llu MiB are free below %s", what,
-		(unsigned long long)(free / MIB), path);
-	if (status.f_files > 0 &&
-		status.f_favail < status.f_files / 100 * INODES_WARNING_PERCENT)
-		doctor_add(doctor, DOCTOR_WARNING,
-			"remove small files there, or make a file system with more inodes",
-			"%s: few inodes are free below %s", what, path);
+	level = disk_space_judge(place, &space, DISK_GOOD);
+	disk_space_describe(place, path, &space, level, text);
+	doctor_add(doctor, LEVELS[level],
+		level == DISK_GOOD ? "" : "free or add space there", "%s: %s",
+		place->name, text);
 }
 
 void
 doctor_disk(struct doctor *doctor)
 {
-	const struct paths *paths = &doctor->call->paths;
-	const char *queue =
-		arena_printf(doctor->call->arena, "%s/postfix", paths->engines);
-	const char *const places[][2] = { { "databases", paths->database },
-		{ "mail", paths->vmail }, { "queue", queue },
-		{ "logs", paths->logs } };
-
-	for (size_t i = 0; i < ARRAY_LENGTH(places); i++)
-		check_space(doctor, places[i][0], places[i][1]);
+	for (size_t i = 0; DISK_PLACES[i].name != NULL; i++)
+		check_place(doctor, &DISK_PLACES[i]);
 }
 
 /* A file from the future: the clock was wrong when it was written, or is. */

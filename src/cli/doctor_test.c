@@ -9,36 +9,7 @@
 #include "cli/doctor.h"
 #include "cli/listener.h"
 
-#define MIB (UINT64_C(1024) * 1024)
-#define GIB (1024 * MIB)
 #define DAY INT64_C(86400)
-
-static void
-test_space(void **state UNUSED)
-{
-	static const struct {
-		const char *name;
-		uint64_t free;
-		uint64_t total;
-		enum doctor_level want;
-	} cases[] = {
-		{ "nothing left", 0, 10 * GIB, DOCTOR_BAD },
-		{ "a little left", 199 * MIB, 10 * GIB, DOCTOR_BAD },
-		{ "little left", 200 * MIB, 10 * GIB, DOCTOR_WARNING },
-		{ "a small part", 50 * GIB, 1000 * GIB, DOCTOR_WARNING },
-		{ "enough", 2 * GIB, 10 * GIB, DOCTOR_GOOD },
-		{ "no size known", 2 * GIB, 0, DOCTOR_GOOD },
-	};
-
-	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		enum doctor_level got =
-			doctor_judge_space(cases[i].free, cases[i].total);
-
-		if (got != cases[i].want)
-			fail_msg("%s: got %d, want %d", cases[i].name, got,
-				cases[i].want);
-	}
-}
 
 static void
 test_expiry(void **state UNUSED)
@@ -83,7 +54,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_space),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_covers),
 	};
