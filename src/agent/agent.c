@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/preparing.h"
 #include "agent/roller.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
@@ -295,6 +296,22 @@ finish_waiters(struct agent *agent)
 	}
 }
 
+static void
+on_isolation_removed(const struct child_result *result UNUSED,
+	const struct strbuf *output, const struct err *start_error,
+	void *context)
+{
+	struct agent *agent = context;
+
+	if (start_error != NULL)
+		log_warn("isolation not taken away", LOG_ERR(start_error));
+	else if (output->length > 0)
+		log_warn("isolation not taken away",
+			LOG_TEXT("cause", output->data));
+	if (!s6_scan_command(agent->service->paths.services, "t"))
+		log_error("s6-svscan does not listen");
+}
+
 /*
  * All is down but us, the logger and the descriptor holder: either all
  * ends, or a new agent (perhaps of a new version) starts all again.
@@ -302,7 +319,7 @@ finish_waiters(struct agent *agent)
 static void
 end_stop(struct agent *agent)
 {
-	const struct paths *paths = &agent->service->paths;
+	static const char *const END[] = { "--end", NULL };
 	struct unit *logger = sequencer_find(&agent->sequencer, LOG_SERVICE);
 
 	if (agent->restart_all) {
@@ -313,8 +330,7 @@ end_stop(struct agent *agent)
 	}
 	notify_manager(agent, "STOPPING=1");
 	log_info("all services are down");
-	if (!s6_scan_command(paths->services, "t"))
-		log_error("s6-svscan does not listen");
+	preparing_start(agent->service, END, on_isolation_removed, agent);
 }
 
 static void

@@ -3,8 +3,8 @@
  * mailherd-agent: the sequencer of the service tree and the only program
  * of ours that stays root. It parses nothing from outside: its peers are
  * our own programs, its verbs are typed (verbs.c), its configuration is
- * the package's. Taken over, it is root without modules, mounts, raw
- * devices and network configuration.
+ * the package's. Taken over, it is root without modules, mounts and raw
+ * devices.
  */
 #include <linux/capability.h>
 
@@ -12,10 +12,10 @@
 #include "agent/verbs.h"
 
 /* For itself: signals, links of /proc. For mailherd-prepare and checks: the
- * rest (owners, users, ports that a checker binds). */
+ * rest (owners, users, ports that a checker binds, the isolation table). */
 static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
 	CAP_FSETID, CAP_KILL, CAP_SETUID, CAP_SETGID, CAP_SYS_PTRACE,
-	CAP_NET_BIND_SERVICE, -1 };
+	CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, -1 };
 
 static const struct service_socket SOCKETS[] = {
 	{ "control/agent", SERVICE_SEQPACKET, "mailherd" },

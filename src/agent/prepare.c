@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mailherd-prepare: brings the run tree and the rendered configuration of
- * an instance up to date. Run as root by `mailherd up` before the service
+ * mailherd-prepare: brings the isolation table, the run tree and the
+ * rendered configuration of an instance up to date. Run as root by `mailherd up` before the service
  * tree starts and by the agent before a restart. Prints what changed as
  * lines "generation N", "previous N" and "changed ENGINE"; errors go to
  * standard error without a log level, because a person reads them.
@@ -10,6 +10,7 @@
  *	              and the last good one stays: better than no mail
  *	--check NAME  that engine's checks, though nothing changed for it
  *	--use N       puts generation N into force again, and nothing else
+ *	--end         all is down: takes the isolation table away
  *
  * Two of them at a time would be in each other's way, so the second waits:
  * whoever asks, person or agent, finds the tree as the other has left it.
@@ -27,6 +28,7 @@
 #include <sys/stat.h>
 
 #include "agent/generation.h"
+#include "agent/isolation.h"
 #include "agent/tree.h"
 #include "base/fs.h"
 #include "io/jail.h"
@@ -34,9 +36,10 @@
 
 #define EXIT_USAGE 2
 
-/* Owners and files of the run tree; the users and ports of checkers. */
+/* Owners and files of the run tree; the users and ports of checkers; nft. */
 static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
-	CAP_FSETID, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE, -1 };
+	CAP_FSETID, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,
+	-1 };
 
 /* For the engines' checkers too, which read what an administrator wrote. */
 static const struct jail JAIL = {
@@ -48,6 +51,7 @@ static const struct jail JAIL = {
 struct options {
 	const char *root;
 	bool keep_last;
+	bool end;
 	int use; /* 0: not given */
 	const char *checks[GENERATION_ENGINES_MAX]; /* NULL-ended */
 	size_t check_count;
@@ -108,6 +112,20 @@ take_lock(const struct paths *paths, struct err *err)
 	return 0;
 }
 
+/* First of all: nothing of this instance listens yet. */
+static void
+isolate(const struct tree_input *input, const struct options *options)
+{
+	struct isolation_state state;
+
+	isolation_apply(input, &state);
+	/* A start tells it at once, `mailherd status` always. */
+	if (!state.ok && options->keep_last)
+		fprintf(stderr,
+			"warning: internal ports are not isolated: %s\n",
+			state.text);
+}
+
 static int
 prepare(const struct options *options, struct arena *arena, struct err *err)
 {
@@ -120,6 +138,10 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 		jail_enter(&JAIL, &paths, err) == -1 ||
 		take_lock(&paths, err) == -1)
 		return -1;
+	if (options->end) {
+		isolation_remove(&paths);
+		return 0;
+	}
 	if (options->use > 0)
 		return generation_use(&paths, options->use, err);
 	if (instance_load(&paths, arena, &instance, err) == -1 ||
@@ -127,6 +149,7 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 			&input.engine_count, err) == -1)
 		return -1;
 	input.engines = engines;
+	isolate(&input, options);
 	if (tree_prepare(&input, err) == -1)
 		return -1;
 	return render(&input, options, arena, err);
@@ -138,6 +161,7 @@ parse_options(int argc, char **argv, struct options *options)
 	static const struct option LONG[] = {
 		{ "root", required_argument, NULL, 'r' },
 		{ "keep-last", no_argument, NULL, 'k' },
+		{ "end", no_argument, NULL, 'e' },
 		{ "use", required_argument, NULL, 'u' },
 		{ "check", required_argument, NULL, 'c' },
 		{ 0 },
@@ -149,6 +173,8 @@ parse_options(int argc, char **argv, struct options *options)
 			options->root = optarg;
 		else if (option == 'k')
 			options->keep_last = true;
+		else if (option == 'e')
+			options->end = true;
 		else if (option == 'u')
 			options->use = (int)strtol(optarg, NULL, 10);
 		else if (option != 'c')

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/generation.h"
+#include "agent/isolation.h"
 #include "agent/stale.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -84,13 +85,29 @@ write_unit(struct json_writer *w, const struct unit *unit,
 }
 
 static void
-write_fact(struct json_writer *w, const struct sequencer_fact *fact)
+write_fact(struct json_writer *w, const char *name, bool ok, const char *text)
 {
 	json_object_open(w, NULL);
-	json_text(w, "name", fact->name);
-	json_bool(w, "ok", fact->ok);
-	json_text(w, "text", fact->text);
+	json_text(w, "name", name);
+	json_bool(w, "ok", ok);
+	json_text(w, "text", text);
 	json_object_close(w);
+}
+
+/* What others have told, and what mailherd-prepare left behind. */
+static void
+write_facts(const struct agent *agent, struct json_writer *w)
+{
+	const struct sequencer *sequencer = &agent->sequencer;
+	struct isolation_state isolation;
+
+	json_array_open(w, "health");
+	for (size_t i = 0; i < sequencer->fact_count; i++)
+		write_fact(w, sequencer->facts[i].name, sequencer->facts[i].ok,
+			sequencer->facts[i].text);
+	if (isolation_read(&agent->service->paths, &isolation))
+		write_fact(w, "isolation", isolation.ok, isolation.text);
+	json_array_close(w);
 }
 
 /* The generation in force, and why a newer one is not. */
@@ -150,8 +167,5 @@ report_write(const struct agent *agent, struct json_writer *w)
 	for (size_t i = 0; i < sequencer->unit_count; i++)
 		write_unit(w, &sequencer->units[i], &stale[i]);
 	json_array_close(w);
-	json_array_open(w, "health");
-	for (size_t i = 0; i < sequencer->fact_count; i++)
-		write_fact(w, &sequencer->facts[i]);
-	json_array_close(w);
+	write_facts(agent, w);
 }

@@ -59,7 +59,9 @@ prepare(const struct command_call *call, struct err *err)
 	if (answer == 0 && (result.status != 0 || result.timed_out))
 		answer = err_set(err, ERR_INVALID, "preparing the start: %s",
 			result.timed_out ? "no end in time" : output.data);
-	else if (answer == 0 && strstr(output.data, "stays in force") != NULL)
+	else if (answer == 0 &&
+		 (strstr(output.data, "stays in force") != NULL ||
+			 strstr(output.data, "warning: ") != NULL))
 		fprintf(stderr, "%s\n", output.data);
 	strbuf_deinit(&output);
 	return answer;

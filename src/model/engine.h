@@ -14,6 +14,7 @@
 #define MODEL_ENGINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -54,6 +55,16 @@ struct engine_seed {
 	mode_t mode;
 	const char *owner;
 	const char *group;
+};
+
+/*
+ * internal_port = tcp|udp NUMBER USER: what a process of the engine could
+ * listen on by mistake, and as whom; nothing from another host gets there.
+ */
+struct engine_internal_port {
+	bool is_udp;
+	uint16_t number;
+	const char *user;
 };
 
 /*
@@ -124,6 +135,7 @@ struct engine {
 	struct engine_template
 		templates[ENGINE_LIST_MAX]; /* source NULL ends */
 	struct engine_seed seeds[8]; /* source NULL ends */
+	struct engine_internal_port internal_ports[8]; /* user NULL ends */
 	const char
 		*checks[8][ENGINE_ARGV_MAX]; /* argv of checks; [0] NULL ends */
 	struct engine_service services[8]; /* name NULL ends */

@@ -21,6 +21,7 @@
 #define VALUE_MAX 4096
 #define SERVICES_MAX ARRAY_LENGTH(((struct engine *)0)->services)
 #define SEEDS_MAX ARRAY_LENGTH(((struct engine *)0)->seeds)
+#define INTERNAL_PORTS_MAX ARRAY_LENGTH(((struct engine *)0)->internal_ports)
 #define TOOLS_MAX ARRAY_LENGTH(((struct engine *)0)->tools)
 #define CHECKS_MAX ARRAY_LENGTH(((struct engine *)0)->checks)
 #define DEFAULT_START_MS 10000
@@ -380,6 +381,33 @@ read_seed(struct engine_reader *r, void *target, const char *value,
 }
 
 static int
+read_internal_port(struct engine_reader *r, void *target, const char *value,
+	struct err *err)
+{
+	struct engine_internal_port *list = target;
+	const char *protocol = next_word(r, &value);
+	const char *number = next_word(r, &value);
+	const char *user = next_word(r, &value);
+	bool is_udp = protocol != NULL && strcmp(protocol, "udp") == 0;
+	size_t count = 0;
+	uint64_t port;
+
+	if (user == NULL || next_word(r, &value) != NULL ||
+		(!is_udp && strcmp(protocol, "tcp") != 0) ||
+		span_parse_uint64(span_from(number), UINT16_MAX, &port) != 0 ||
+		port == 0)
+		return err_set(err, ERR_INVALID, "wants tcp|udp NUMBER USER");
+	while (list[count].user != NULL)
+		count++;
+	if (count + 1 >= INTERNAL_PORTS_MAX)
+		return err_set(err, ERR_LIMIT, "too many internal ports");
+	list[count] = (struct engine_internal_port){
+		.is_udp = is_udp, .number = (uint16_t)port, .user = user
+	};
+	return 0;
+}
+
+static int
 read_check(struct engine_reader *r, void *target, const char *value,
 	struct err *err)
 {
@@ -591,6 +619,8 @@ static const struct key engine_keys[] = {
 	{ "directory", read_directory, offsetof(struct engine, directories) },
 	{ "template", read_template, offsetof(struct engine, templates) },
 	{ "seed", read_seed, offsetof(struct engine, seeds) },
+	{ "internal_port", read_internal_port,
+		offsetof(struct engine, internal_ports) },
 	{ "check", read_check, offsetof(struct engine, checks) },
 	{ "tool", read_tool, offsetof(struct engine, tools) },
 	{ "tool_environment", read_tool_environment,

@@ -237,6 +237,42 @@ test_refusals(void **state)
 	}
 }
 
+static void
+test_internal_ports(void **state)
+{
+	static const char *const WRONG[] = { "tcp 0 root", "tcp 65536 root",
+		"sctp 9 root", "tcp 9", "tcp 9 root x", "tcp x root", "tcp",
+		NULL };
+	struct fixture *f = *state;
+	char conf[256];
+
+	assert_int_equal(load(f, PROGRAMS,
+				 "engine = mta\n"
+				 "internal_port = tcp 6379 redis\n"
+				 "internal_port = udp 65535 root\n"),
+		0);
+	for (size_t i = 0; i < f->count; i++) {
+		const struct engine_internal_port *ports =
+			f->engines[i].internal_ports;
+
+		if (strcmp(f->engines[i].name, "mta") != 0)
+			continue;
+		assert_false(ports[0].is_udp);
+		assert_int_equal(ports[0].number, 6379);
+		assert_string_equal(ports[0].user, "redis");
+		assert_true(ports[1].is_udp);
+		assert_int_equal(ports[1].number, 65535);
+		assert_null(ports[2].user);
+	}
+	for (size_t i = 0; WRONG[i] != NULL; i++) {
+		snprintf(conf, sizeof(conf),
+			"engine = mta\ninternal_port = %s\n", WRONG[i]);
+		assert_int_equal(load(f, PROGRAMS, conf), -1);
+		assert_non_null(
+			strstr(f->err.text, "wants tcp|udp NUMBER USER"));
+	}
+}
+
 int
 main(void)
 {
@@ -249,6 +285,8 @@ main(void)
 			test_profile_takes_away, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_refusals, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_internal_ports, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

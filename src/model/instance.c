@@ -390,6 +390,8 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 	X("resolver.check_names", "debian.org github.com internet.nl", true,   \
 		parse_list, resolver_check_names, is_domain,                   \
 		"write domain names", "Names that the health check resolves")  \
+	X("isolation", "yes", false, parse_bool, isolation, NULL, NULL,        \
+		"Whether an nftables table keeps other hosts from loopback addresses and internal ports") \
 	X("antivirus.updates", "yes", false, parse_bool, antivirus_updates,    \
 		NULL, NULL, "Whether virus signatures are downloaded (profile full)")
 

@@ -60,6 +60,7 @@ struct instance {
 	const char
 		*networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
 	const char *trusted_proxies[INSTANCE_LIST_MAX];
+	bool isolation; /* an nftables table keeps others from internal ports */
 	bool antivirus_updates; /* freshclam runs, where there is clamd */
 };
 

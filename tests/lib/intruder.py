@@ -13,6 +13,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 
 from .wait import wait_for
 
@@ -138,11 +139,15 @@ class Intruder:
 
     def __init__(self, suite, peer, mailbox):
         self.suite = suite
-        self.directory = os.path.join(suite.root, "intruder")
-        os.makedirs(self.directory, exist_ok=True)
+        # Not below the root: strangers read none of it.
+        self.directory = tempfile.mkdtemp(prefix="mh-intruder-")
+        os.chmod(self.directory, 0o755)
         self.library = build(self.directory)
         self.peer = peer
         self.mailbox = mailbox
+
+    def close(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def names(self, twin, other):
         root = self.suite.root

@@ -17,7 +17,9 @@ from lib.intruder import (DAEMONS, LANDLOCKED, OPTIONAL, ROWS, USERS,
 def intruder(lab, suite):
     box = suite.add_mailbox("jails@example.org")
     suite.exec("doveadm", "mailbox", "create", "-u", box, "Kept")
-    return Intruder(suite, lab.other, box)
+    tried = Intruder(suite, lab.other, box)
+    yield tried
+    tried.close()
 
 
 def surprises(program, found, abi):
