@@ -56,9 +56,12 @@ def others(before, name):
 
 def kill(instance, name):
     """kill -9 of a service; returns the pid that it had."""
-    pid = wait_for(lambda: instance.pid(name), 10, name)
-    os.kill(pid, signal.SIGKILL)
-    return pid
+    def killed():
+        pid = instance.pid(name)
+        # Gone, but its supervisor has not written so yet: again.
+        os.kill(pid, signal.SIGKILL)
+        return pid
+    return wait_for(killed, 10, name)
 
 
 def test_status_names_each_service_with_its_pid(third):
