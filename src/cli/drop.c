@@ -2,22 +2,17 @@
 /*
  * Commands on objects run as the database's user: what a hostile name or a
  * hostile import file could reach is what that user may, without network
- * and without starting programs.
+ * and without starting programs. While an upgrade is under way they do not
+ * run at all: what they wrote could be lost with its return.
  */
 #include "cli/command.h"
-#include "io/jail.h"
+#include "cli/owner.h"
+#include "cli/upgrade_guard.h"
 
 int
 command_drop(const struct paths *paths, struct err *err)
 {
-	static const char *const groups[] = { "mailherd-read", "mailherd-write",
-		NULL };
-	static const struct jail jail = {
-		.user = "mailherd",
-		.groups = groups,
-		.network = JAIL_UNIX_ONLY,
-		.exec = false,
-	};
-
-	return jail_enter(&jail, paths, err);
+	if (upgrade_guard_command(paths, err) == -1)
+		return -1;
+	return owner_enter_core(paths, err);
 }

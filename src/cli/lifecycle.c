@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cli/upgrade.h"
 #include "io/child.h"
 #include "io/ipc.h"
 #include "supervise/s6.h"
@@ -179,20 +180,30 @@ is_worth_waiting(const struct command_call *call, const struct err *err,
 }
 
 int
+lifecycle_wait(
+	const struct command_call *call, json_t **reply_out, struct err *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + HEALTHY_DEADLINE_MS;
+
+	while (lifecycle_ask(call, "wait", NULL, HEALTHY_DEADLINE_MS, reply_out,
+		       err) == -1) {
+		if (!is_worth_waiting(call, err, deadline_ms))
+			return -1;
+		lifecycle_pause(POLL_MS);
+	}
+	return 0;
+}
+
+int
 lifecycle_wait_healthy(struct command_call *call)
 {
 	int64_t began_ms = clock_monotonic_ms();
-	int64_t deadline_ms = began_ms + HEALTHY_DEADLINE_MS;
 	json_t *reply = NULL;
 	struct err err = { 0 };
 	const char *state;
 
-	while (lifecycle_ask(call, "wait", NULL, HEALTHY_DEADLINE_MS, &reply,
-		       &err) == -1) {
-		if (!is_worth_waiting(call, &err, deadline_ms))
-			return command_fail(call, &err);
-		lifecycle_pause(POLL_MS);
-	}
+	if (lifecycle_wait(call, &reply, &err) == -1)
+		return command_fail(call, &err);
 	state = json_string_value(json_object_get(reply, "state"));
 	if (call->json)
 		printf("{\"state\":\"%s\"}\n", state ? state : "");
@@ -200,6 +211,7 @@ lifecycle_wait_healthy(struct command_call *call)
 		printf("%s after %.1f s\n", state ? state : "",
 			(double)(clock_monotonic_ms() - began_ms) / 1000);
 	json_decref(reply);
+	upgrade_note_healthy(call);
 	return 0;
 }
 

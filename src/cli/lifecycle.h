@@ -23,7 +23,15 @@ int lifecycle_exec(struct command_call *call);
 MUST_CHECK int lifecycle_ask(const struct command_call *call, const char *verb,
 	const char *service, int deadline_ms, json_t **reply_out,
 	struct err *err);
-/* Until the suite is healthy or failed; says the result. Exit status. */
+/* Starts what is down and waits for its first verdict; ERR_* when failed. */
+MUST_CHECK int lifecycle_start(struct command_call *call, struct err *err);
+/* `restart --changed`; the agent's answer is a new reference. */
+MUST_CHECK int lifecycle_roll(
+	const struct command_call *call, json_t **reply_out, struct err *err);
+/* Until the suite is healthy or failed. The answer is a new reference. */
+MUST_CHECK int lifecycle_wait(
+	const struct command_call *call, json_t **reply_out, struct err *err);
+/* The same; says the result. Exit status. */
 int lifecycle_wait_healthy(struct command_call *call);
 /* True when systemd is the one that starts and stops this instance. */
 bool lifecycle_is_systemds(const struct command_call *call);

@@ -96,8 +96,9 @@ renew_agent(const struct command_call *call, struct err *err)
 }
 
 /* A new configuration may be one for the agent, too: it says so. */
-static int
-roll(const struct command_call *call, json_t **reply_out, struct err *err)
+int
+lifecycle_roll(
+	const struct command_call *call, json_t **reply_out, struct err *err)
 {
 	if (renew_agent(call, err) == -1)
 		return -1;
@@ -143,7 +144,7 @@ restart_changed(const struct command_call *call)
 	struct err err = { 0 };
 	json_t *reply;
 
-	if (roll(call, &reply, &err) == -1)
+	if (lifecycle_roll(call, &reply, &err) == -1)
 		return command_fail(call, &err);
 	(void)json_object_del(reply, "ok"); /* the protocol's, not ours */
 	if (call->json) {

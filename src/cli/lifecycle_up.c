@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/lifecycle.h"
+#include "cli/upgrade.h"
 #include "io/child.h"
 #include "supervise/record.h"
 #include "supervise/s6.h"
@@ -186,21 +187,48 @@ up_foreground(struct command_call *call)
 		err_set(&err, ERR_EXISTS, "mailherd is running already");
 		return command_fail(call, &err);
 	}
+	upgrade_before_start(call);
 	if (prepare_all(call, &err) == 0)
 		(void)become_svscan(call, &err); /* returned: err is set */
 	return command_fail(call, &err);
 }
 
 static int
-up_by_systemd(struct command_call *call)
+start_by_systemd(const struct command_call *call, struct err *err)
 {
-	struct err err = { 0 };
 	int status;
 
-	if (check_set_up(call, &err) == -1 ||
-		lifecycle_systemctl("start", &status, &err) == -1)
-		return command_fail(call, &err);
-	return status != 0 ? status : lifecycle_wait_healthy(call);
+	if (check_set_up(call, err) == -1 ||
+		lifecycle_systemctl("start", &status, err) == -1)
+		return -1;
+	if (status == 0)
+		return 0;
+	(void)err_set(err, ERR_SYSTEM, "systemctl start ended with status %d",
+		status);
+	return err_remedy(err, "journalctl -u mailherd says why");
+}
+
+static int
+start(const struct command_call *call, struct err *err)
+{
+	if (s6_scan_running(call->paths.services))
+		return 0;
+	if (lifecycle_is_systemds(call))
+		return start_by_systemd(call, err);
+	if (prepare_all(call, err) == -1)
+		return -1;
+	return start_svscan(call, err);
+}
+
+int
+lifecycle_start(struct command_call *call, struct err *err)
+{
+	json_t *reply;
+
+	if (start(call, err) == -1 || lifecycle_wait(call, &reply, err) == -1)
+		return -1;
+	json_decref(reply);
+	return 0;
 }
 
 int
@@ -210,11 +238,9 @@ lifecycle_up(struct command_call *call)
 
 	if (command_option(call, "foreground") != NULL)
 		return up_foreground(call);
-	if (s6_scan_running(call->paths.services))
-		return lifecycle_wait_healthy(call);
-	if (lifecycle_is_systemds(call))
-		return up_by_systemd(call);
-	if (prepare_all(call, &err) == -1 || start_svscan(call, &err) == -1)
+	if (upgrade_is_due(call))
+		return upgrade_up(call);
+	if (start(call, &err) == -1)
 		return command_fail(call, &err);
 	return lifecycle_wait_healthy(call);
 }

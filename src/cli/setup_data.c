@@ -2,20 +2,16 @@
 /* Tables of directories and secrets; a child per user that owns data. */
 #include "cli/setup_data.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "cli/command.h"
-#include "io/jail.h"
+#include "cli/owner.h"
 #include "model/alias_domain.h"
 #include "model/domain.h"
 #include "model/model.h"
@@ -121,75 +117,23 @@ struct task {
 	const char *domain;
 	const char *hostname;
 	/* Becomes the user that owns the data. */
-	int (*enter)(const struct paths *paths, struct err *err);
+	owner_enter_fn *enter;
 	/* 0, or 1 for "nothing to do", or -1. */
 	int (*run)(const struct task *task, struct err *err);
 };
 
-/* What the child has to say; it fits in a pipe's buffer. */
-struct report {
-	int result;
-	struct err err;
-};
-
-static void
-child(const struct task *task, int fd)
+static int
+run_as_owner(void *context, struct err *err)
 {
-	struct report report = { 0 };
+	const struct task *task = context;
 
-	/* Files of the database are for its group, too. */
-	(void)umask(0002);
-	report.result = task->enter(task->paths, &report.err);
-	if (report.result == 0)
-		report.result = task->run(task, &report.err);
-	if (write(fd, &report, sizeof(report)) != sizeof(report))
-		_exit(1);
-	_exit(0);
+	return task->run(task, err);
 }
 
 static int
-read_report(int fd, struct report *report, struct err *err)
+run_task(struct task *task, struct err *err)
 {
-	size_t got = 0;
-	ssize_t n;
-
-	while (got < sizeof(*report)) {
-		n = read(fd, (char *)report + got, sizeof(*report) - got);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_set(err, ERR_SYSTEM,
-				"the helper of setup ended without an answer");
-		got += (size_t)n;
-	}
-	if (report->result == -1 && err != NULL)
-		*err = report->err;
-	return report->result;
-}
-
-static int
-run_task(const struct task *task, struct err *err)
-{
-	struct report report;
-	int ends[2], result;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return err_errno(err, errno, "a pipe");
-	pid = fork();
-	if (pid == 0) {
-		(void)close(ends[0]);
-		child(task, ends[1]);
-	}
-	(void)close(ends[1]);
-	if (pid == -1)
-		result = err_errno(err, errno, "starting a helper");
-	else
-		result = read_report(ends[0], &report, err);
-	(void)close(ends[0]);
-	while (pid != -1 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
-	return result;
+	return owner_run(task->paths, task->enter, run_as_owner, task, err);
 }
 
 /* Made last of the data, so where it has content core.db was complete. */
@@ -324,19 +268,6 @@ setup_check_data(const struct paths *paths, const char *hostname,
 	return run_task(&task, err);
 }
 
-static int
-enter_usage(const struct paths *paths, struct err *err)
-{
-	static const char *const GROUPS[] = { "mailherd-read", NULL };
-	static const struct jail JAIL = {
-		.user = "mailherd-directory",
-		.groups = GROUPS,
-		.network = JAIL_UNIX_ONLY,
-	};
-
-	return jail_enter(&JAIL, paths, err);
-}
-
 int
 setup_databases(const struct paths *paths, struct err *err)
 {
@@ -344,7 +275,7 @@ setup_databases(const struct paths *paths, struct err *err)
 		.paths = paths, .enter = command_drop, .run = run_core
 	};
 	struct task usage = {
-		.paths = paths, .enter = enter_usage, .run = run_usage
+		.paths = paths, .enter = owner_enter_usage, .run = run_usage
 	};
 
 	if (run_task(&core, err) == -1)

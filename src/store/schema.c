@@ -139,7 +139,8 @@ list_copies(const char *directory, const char *prefix, char *names[COPIES_MAX])
 }
 
 void
-schema_prune_copies(const char *directory, const char *prefix)
+schema_prune_copies(
+	const char *directory, const char *prefix, const char *except)
 {
 	char *names[COPIES_MAX];
 	size_t count = list_copies(directory, prefix, names);
@@ -150,7 +151,8 @@ schema_prune_copies(const char *directory, const char *prefix)
 		(void)snprintf(
 			path, sizeof(path), "%s/%s", directory, names[i]);
 		/* One that stays is no fault: it only takes room. */
-		if (i + SCHEMA_COPIES_KEPT < count)
+		if (i + SCHEMA_COPIES_KEPT < count &&
+			(except == NULL || strcmp(names[i], except) != 0))
 			(void)unlink(path);
 		x_free(&names[i]);
 	}
@@ -169,7 +171,7 @@ copy_before(struct db *db, const struct schema_steps *steps, int version,
 		(long long)clock_wall_ms());
 	if (db_copy_to(db, path, err) != 0)
 		return err_prefix(err, "copy before migration");
-	schema_prune_copies(directory, prefix);
+	schema_prune_copies(directory, prefix, NULL);
 	return 0;
 }
 

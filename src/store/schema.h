@@ -36,9 +36,11 @@ MUST_CHECK int schema_read_version(
 	struct db *db, int *version_out, struct err *err);
 /*
  * Removes all but the newest copies "PREFIX-...", whose names must grow
- * with time. Migrations do it for their own ("core-", "usage-").
+ * with time, and the one of the name `except` (may be NULL). Migrations do
+ * it for their own ("core-", "usage-").
  */
 #define SCHEMA_COPIES_KEPT 2
-void schema_prune_copies(const char *directory, const char *prefix);
+void schema_prune_copies(
+	const char *directory, const char *prefix, const char *except);
 
 #endif

@@ -148,8 +148,9 @@ test_broken(void **state)
 static void
 test_pruning(void **state)
 {
-	static const char *const NAMES[] = { "test-1-999.db", "test-1-1000.db",
-		"test-1-1001.db", "test-10-1.db", "other-1-1.db" };
+	static const char *const NAMES[] = { "test-1-999.db", "test-1-998.db",
+		"test-1-1000.db", "test-1-1001.db", "test-10-1.db",
+		"other-1-1.db" };
 	struct fixture *f = *state;
 	char path[128];
 
@@ -160,7 +161,7 @@ test_pruning(void **state)
 					 (gid_t)-1, &f->err),
 			0);
 	}
-	schema_prune_copies(f->directory, "test-1");
+	schema_prune_copies(f->directory, "test-1", "test-1-998.db");
 	for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++) {
 		(void)snprintf(
 			path, sizeof(path), "%s/%s", f->directory, NAMES[i]);
