@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What others can reach: ports, TLS versions, sockets and files."""
 
-import json
 import os
 import select
 import socket
@@ -10,6 +9,7 @@ import subprocess
 
 import pytest
 
+from lib import exposure
 from lib.net import unchecked_tls
 from lib.smtp import tls_refused
 from lib.suite import PORTS, command_line
@@ -45,6 +45,11 @@ def line_starttls(command, answer):
         assert answer in until(raw, b"\r\n")
     return greet
 
+
+# What succeeds, and with which kind of thing.
+KINDS = {"connect": "socket", "read": "file", "write": "file",
+         "list": "folder", "make": "folder"}
+SIGNS = {"socket": "connect", "file": "read", "folder": "list"}
 
 GREETS = {
     "smtp": smtp_starttls, "submission": smtp_starttls, "submissions": None,
@@ -123,6 +128,60 @@ def test_only_documented_ports_answer(lab, suite, family):
     assert found == sorted(PORTS.values())
 
 
+# On every address: answers each datagram.
+ECHO = """
+import socket
+echo = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+echo.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+echo.bind(("::", 40053))
+print("listening", flush=True)
+while True:
+    data, peer = echo.recvfrom(512)
+    echo.sendto(data, peer)
+"""
+
+
+def datagram_ports(host, address):
+    """Every UDP port of address that answers a DNS question."""
+    question = bytes.fromhex("6d6801000001000000000000096c6f63616c686f737400"
+                             "00010001")
+    found = set()
+    with host.inside():
+        probe = socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET,
+            socket.SOCK_DGRAM)
+    probe.setblocking(False)
+
+    def collect(seconds):
+        while select.select([probe], [], [], seconds)[0]:
+            try:
+                found.add(probe.recvfrom(512)[1][1])
+            except OSError:
+                continue
+
+    for port in range(1, 65536):
+        probe.sendto(question, (address, port))
+        if port % 512 == 0:
+            collect(0.005)
+    collect(0.5)
+    probe.close()
+    return sorted(found)
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_no_datagram_port_answers(lab, suite, family):
+    """But that of the control, which the search must find."""
+    control = lab.mx.popen(["/usr/bin/python3", "-c", ECHO],
+                           stdout=subprocess.PIPE)
+    try:
+        assert control.stdout.readline() == b"listening\n"
+        assert datagram_ports(lab.client, getattr(lab.mx, family)) == [40053]
+    finally:
+        control.kill()
+        control.wait()
+        control.stdout.close()
+
+
 def listeners(host, kind):
     """{(address, port): program} of sockets that others could talk to."""
     done = host.run(["ss", "-Hlnp" + kind])
@@ -158,85 +217,44 @@ def test_loopback_has_the_resolver_only(lab, suite):
                 ("127.0.53.1", 53)}, inside
 
 
-# Run as another user: prints what could be opened below the root.
-PROBE = """
-import json, os, socket, stat, sys
-opened = {"sockets": [], "readable": [], "writable": []}
-for base, names, files in os.walk(sys.argv[1], onerror=lambda error: None):
-    for name in files + names:
-        path = os.path.join(base, name)
-        try:
-            mode = os.lstat(path).st_mode
-        except OSError:
-            continue
-        if stat.S_ISSOCK(mode):
-            for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET,
-                         socket.SOCK_DGRAM):
-                probe = socket.socket(socket.AF_UNIX, kind)
-                try:
-                    probe.connect(path)
-                    opened["sockets"].append(path)
-                except OSError:
-                    pass
-                probe.close()
-        elif stat.S_ISREG(mode) and os.access(path, os.R_OK):
-            opened["readable"].append(path)
-        if not stat.S_ISLNK(mode) and os.access(path, os.W_OK):
-            opened["writable"].append(path)
-print(json.dumps(opened))
-"""
-
-
-def others_sockets(root, suite):
-    """Known socket paths, for a direct try past unreadable directories."""
-    found = []
-    for base, _, files in os.walk(root):
-        for name in files:
-            path = os.path.join(base, name)
-            if os.path.exists(path) and \
-                    (os.lstat(path).st_mode & 0o170000) == 0o140000:
-                found.append(path)
+@pytest.fixture(scope="module")
+def everything(suite):
+    """All sockets, FIFOs, files and folders of the instance."""
+    box = suite.add_mailbox("exposure@example.org")
+    suite.exec("doveadm", "mailbox", "create", "-u", box, "Kept")
+    found = exposure.everything(suite.root)
+    kinds = [kind for kind, _ in found]
+    assert kinds.count("socket") > 40 and kinds.count("file") > 100
     return found
 
 
-def as_nobody(lab, *words):
-    return lab.mx.run(["setpriv", "--reuid=nobody", "--regid=nogroup",
-                       "--clear-groups", "/usr/bin/python3", "-c",
-                       *words]).stdout
+def relative(suite, everything):
+    return [(kind, os.path.relpath(path, suite.root))
+            for kind, path in everything]
 
 
-def test_a_stranger_on_the_host_opens_nothing(lab, suite):
-    opened = json.loads(as_nobody(lab, PROBE, suite.root))
-    assert opened["sockets"] == []
-    assert opened["writable"] == []
-    allowed = (os.path.dirname(suite.config),
-               os.path.join(suite.root, "var/lib/mailherd/gen"))
-    assert not [path for path in opened["readable"]
-                if not path.startswith(allowed)]
+@pytest.mark.parametrize("user", exposure.USERS)
+def test_a_user_opens_what_is_on_his_list(suite, everything, user):
+    """Paths are tried by name: also past folders that cannot be listed."""
+    opened = exposure.opened_by(suite, user, everything)
+    table = exposure.merged(exposure.ANYBODY, exposure.USERS[user])
+    assert sorted(entry for entry in opened
+                  if not exposure.allowed(table, *entry)) == []
+    # Both ways: who opens nothing of his own was not tried.
+    for what, patterns in exposure.USERS[user].items():
+        mine = [path for kind, path in relative(suite, everything)
+                if kind == KINDS[what] and
+                exposure.allowed({what: patterns}, what, path)]
+        assert not mine or any((what, path) in opened for path in mine), what
 
 
-# Tries paths by name, as somebody would who knows the layout.
-PROBE_PATHS = """
-import json, socket, sys
-opened = []
-for path in json.loads(sys.argv[1]):
-    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET,
-                 socket.SOCK_DGRAM):
-        probe = socket.socket(socket.AF_UNIX, kind)
-        try:
-            probe.connect(path)
-            opened.append(path)
-        except OSError:
-            pass
-        probe.close()
-print(json.dumps(opened))
-"""
-
-
-def test_a_stranger_who_knows_the_paths_opens_no_socket(lab, suite):
-    paths = others_sockets(suite.root, suite)
-    assert len(paths) > 10, paths
-    assert json.loads(as_nobody(lab, PROBE_PATHS, json.dumps(paths))) == []
+def test_the_walk_sees_what_is_open(suite, everything):
+    """The control: root opens all of it."""
+    opened = exposure.opened_by(suite, "root", everything)
+    closed = [path for kind, path in relative(suite, everything)
+              if (SIGNS[kind], path) not in opened]
+    # Sockets of services that listen only at times.
+    assert len(closed) < len(everything) / 20, closed
 
 
 def test_no_secret_is_on_a_command_line(lab, suite):
