@@ -3,12 +3,16 @@
 
 The root file system is made by mmdebstrap with the package sources of the
 machine that runs the tests; while packages are installed it reaches them
-through slirp4netns, which is ended before anything is tested.
+through slirp4netns, which is ended before anything is tested. Each machine
+has control groups of its own: two systemds in one would end each other's
+processes.
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -22,6 +26,10 @@ DOMAIN = "fresh.example.org"
 INSTALL_SECONDS = 1200
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BASE_TAR = REPOSITORY / "build/check/debian-12.tar"
+
+# Of the hierarchies in which a systemd keeps its units.
+CONTROL_GROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified",
+                  "/sys/fs/cgroup")
 
 PACKAGES = (
     "systemd,systemd-sysv,dbus,init,iproute2,procps,ca-certificates,"
@@ -47,6 +55,7 @@ class Machine:
         self.uplink = None
         self.container = None
         self.init = None
+        self.control_groups = own_control_groups()
 
     def create(self, base_tar=BASE_TAR):
         """Debian as it comes, and a clone of this repository."""
@@ -99,7 +108,9 @@ class Machine:
     def boot(self, deadline_s=60):
         log = open(self.directory / "console.log", "ab")
         self.container = subprocess.Popen(
-            ["systemd-nspawn", "-D", self.root, "--register=no", "--keep-unit",
+            ["sh", "-c", 'for group in $0; do echo $$ >"$group/cgroup.procs"'
+             '; done; exec "$@"', " ".join(map(str, self.control_groups)),
+             "systemd-nspawn", "-D", self.root, "--register=no", "--keep-unit",
              f"--network-namespace-path=/run/netns/{self.netns}",
              "--resolv-conf=off", "--link-journal=no", "--console=pipe", "--boot"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -194,7 +205,27 @@ class Machine:
         """Powers it off and removes it."""
         self.disconnect()
         self.power_off()
+        for group in self.control_groups:
+            remove_control_group(group)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def own_control_groups():
+    """A new one in each hierarchy that systemd-nspawn would use."""
+    name = "mhlab-" + secrets.token_hex(4)
+    made = []
+    for hierarchy in map(pathlib.Path, CONTROL_GROUPS):
+        if (hierarchy / "cgroup.procs").exists():
+            (hierarchy / name).mkdir()
+            made.append(hierarchy / name)
+    return made
+
+
+def remove_control_group(group):
+    """With all groups below it; nobody is left in them."""
+    for directory, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):  # the kernel is not done with it
+            os.rmdir(directory)
 
 
 def publish(lab, host):
