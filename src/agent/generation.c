@@ -16,44 +16,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/checker.h"
 #include "agent/compare.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
-#include "io/child.h"
 #include "supervise/launch.h"
 #include "supervise/record.h"
 
 #define GENERATIONS_KEPT 3
 #define RENDER_DEADLINE_MS 20000
-#define CHECK_DEADLINE_MS 60000
-#define OUTPUT_MAX 8192
 #define INSTANCE_SIZE_MAX (256 * 1024)
 #define OUR_FOLDER "mailherd"
-
-/* Runs a program; what it printed becomes the error. */
-static int
-run(const char *const *argv, int deadline_ms, const char *what, struct err *err)
-{
-	struct child_spec spec = { .argv = argv,
-		.output_max = OUTPUT_MAX,
-		.deadline_ms = deadline_ms };
-	struct child_result result;
-	struct strbuf output;
-	int answer;
-
-	strbuf_init(&output, OUTPUT_MAX);
-	answer = child_run(&spec, &output, &result, err);
-	while (output.length > 0 && output.data[output.length - 1] == '\n')
-		output.data[--output.length] = '\0';
-	if (answer == 0 && result.timed_out)
-		answer = err_set(err, ERR_SYSTEM, "%s: no end within %d s",
-			what, deadline_ms / 1000);
-	else if (answer == 0 && result.status != 0)
-		answer = err_set(err, ERR_INVALID, "%s: %s", what,
-			output.length > 0 ? output.data : "it failed");
-	strbuf_deinit(&output);
-	return answer;
-}
 
 static int
 render(const struct paths *paths, struct arena *arena, const char *out,
@@ -62,11 +35,11 @@ render(const struct paths *paths, struct arena *arena, const char *out,
 	const char *argv[] = { arena_printf(arena, "%s/mailherd-render",
 				       paths->programs),
 		"--root", arena_printf(arena, "%s/", paths->root), "--out", out,
-		"--etc", etc, NULL };
+		"--etc", etc, "--config", paths->config, NULL };
 
 	if (fs_remove_tree(out, err) == -1 && err->code != ERR_NOT_FOUND)
 		return -1;
-	return run(argv, RENDER_DEADLINE_MS, "rendering", err);
+	return checker_tool(argv, RENDER_DEADLINE_MS, "rendering", err);
 }
 
 /* The number of a generation's directory, or -1. */
@@ -225,41 +198,18 @@ is_listed(const char *const *list, const char *name)
 	return false;
 }
 
-/*
- * A checker names the copy of an override in the tree; people know their
- * own file, which has the same lines.
- */
-static void
-name_overrides(const struct paths *paths, const char *engine, const char *tree,
-	struct arena *arena, struct err *err)
-{
-	const char *copy = arena_printf(arena, "%s/%s/override/", tree, engine);
-	const char *theirs =
-		arena_printf(arena, "%s/%s/", paths->overrides, engine);
-	const char *rest = arena_strdup(arena, err->text), *found;
-	struct strbuf text;
-
-	strbuf_init(&text, sizeof(err->text) + OUTPUT_MAX);
-	while ((found = strstr(rest, copy)) != NULL) {
-		strbuf_add(&text, rest, (size_t)(found - rest));
-		strbuf_add_text(&text, theirs);
-		rest = found + strlen(copy);
-	}
-	strbuf_add_text(&text, rest);
-	snprintf(err->text, sizeof(err->text), "%s", text.data);
-	strbuf_deinit(&text);
-}
-
 static int
-check_engine(const struct engine *engine, struct arena *arena, struct err *err)
+check_engine(const struct tree_input *input, const struct engine *engine,
+	struct arena *arena, const char *tree, struct err *err)
 {
-	const char *what = arena_printf(
-		arena, "the configuration check of %s", engine->name);
+	struct fault fault;
+	int result =
+		checker_run(input->paths, engine, tree, arena, &fault, err);
 
-	for (size_t i = 0; engine->checks[i][0] != NULL; i++)
-		if (run(engine->checks[i], CHECK_DEADLINE_MS, what, err) == -1)
-			return -1;
-	return 0;
+	if (result != 1)
+		return result;
+	return err_set(err, ERR_INVALID, "the configuration check of %s: %s",
+		engine->name, blame_text(&fault, arena));
 }
 
 static int
@@ -274,11 +224,9 @@ check_engines(const struct tree_input *input, const char *const *names,
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (is_listed(names, engines[i].name) &&
-			check_engine(&engines[i], arena, err) == -1) {
-			name_overrides(input->paths, engines[i].name, tree,
-				arena, err);
+			check_engine(input, &engines[i], arena, tree, err) ==
+				-1)
 			return -1;
-		}
 	return 0;
 }
 
@@ -314,8 +262,8 @@ swap(const struct paths *paths, int number, struct err *err)
 }
 
 /* Removes a tree on the way out of a failure, whose error counts. */
-static void
-discard(const char *tree)
+void
+generation_discard(const char *tree)
 {
 	struct err ignored;
 
@@ -352,12 +300,11 @@ copy_instance(const struct paths *paths, const char *tree, struct err *err)
 	return result;
 }
 
-static int
-make_tree(const struct tree_input *input, struct arena *arena, const char *tree,
-	struct err *err)
+int
+generation_render(const struct tree_input *input, struct arena *arena,
+	const char *tree, const char *etc, struct err *err)
 {
-	if (render(input->paths, arena, tree, input->paths->rendered, err) ==
-			-1 ||
+	if (render(input->paths, arena, tree, etc, err) == -1 ||
 		tree_write_launches(input, tree, err) == -1)
 		return -1;
 	return copy_instance(input->paths, tree, err);
@@ -375,21 +322,21 @@ generation_make(const struct tree_input *input, const char *const *also_check,
 	const char *check_tree = arena_printf(arena, "%s.check", tree);
 	int result;
 
-	if (make_tree(input, arena, tree, err) == -1)
+	if (generation_render(input, arena, tree, paths->rendered, err) == -1)
 		return -1;
 	if (made.number > 0 && compare_same(paths->rendered, tree)) {
-		discard(tree);
+		generation_discard(tree);
 		*out = made;
 		return check_engines(
 			input, also_check, arena, paths->rendered, err);
 	}
 	find_changes(input, tree, &made);
 	result = check(input, &made, also_check, arena, check_tree, err);
-	discard(check_tree);
+	generation_discard(check_tree);
 	if (result == 0)
 		result = swap(paths, next, err);
 	if (result == -1) {
-		discard(tree);
+		generation_discard(tree);
 		return -1;
 	}
 	made.previous = made.number;

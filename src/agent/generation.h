@@ -32,6 +32,15 @@ MUST_CHECK int generation_make(const struct tree_input *input,
 	const char *const *also_check, struct arena *arena,
 	struct generation *out, struct err *err);
 
+/*
+ * Renders into the directory tree, as it will be read from etc; puts
+ * nothing in force.
+ */
+MUST_CHECK int generation_render(const struct tree_input *input,
+	struct arena *arena, const char *tree, const char *etc,
+	struct err *err);
+/* Removes such a tree; what can not be removed now is pruned later. */
+void generation_discard(const char *tree);
 /* Puts an earlier generation into force again. ERR_NOT_FOUND: it is gone. */
 MUST_CHECK int generation_use(
 	const struct paths *paths, int number, struct err *err);

@@ -12,6 +12,10 @@
  *	--use N       puts generation N into force again, and nothing else
  *	--end         all is down: takes the isolation table away
  *
+ *	--rehearse check|diff   changes nothing: says what every engine would
+ *	              find wrong, or what would become different
+ *	--config FILE stands for mailherd.conf, --json, for a rehearsal
+ *
  * Two of them at a time would be in each other's way, so the second waits:
  * whoever asks, person or agent, finds the tree as the other has left it.
  *
@@ -24,17 +28,30 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "agent/generation.h"
 #include "agent/isolation.h"
+#include "agent/rehearsal.h"
 #include "agent/tree.h"
 #include "base/fs.h"
 #include "io/jail.h"
 #include "supervise/record.h"
 
 #define EXIT_USAGE 2
+#define EXIT_TROUBLE 2 /* of a rehearsal: 1 is an answer */
+
+typedef int rehearse_fn(const struct rehearsal *rehearsal, struct err *err);
+
+static const struct rehearsal_kind {
+	const char *name;
+	rehearse_fn *run;
+} REHEARSALS[] = {
+	{ "check", rehearsal_check },
+	{ "diff", rehearsal_diff },
+};
 
 /* Owners and files of the run tree; the users and ports of checkers; nft. */
 static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
@@ -49,6 +66,9 @@ static const struct jail JAIL = {
 };
 
 struct options {
+	const char *config; /* NULL: the instance's */
+	rehearse_fn *rehearse; /* NULL: it is for real */
+	bool json;
 	const char *root;
 	bool keep_last;
 	bool end;
@@ -133,9 +153,12 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	struct instance instance;
 	struct engine *engines;
 	struct tree_input input = { .paths = &paths, .instance = &instance };
+	const struct rehearsal rehearsal = { &input, arena, options->json };
 
 	if (paths_init(&paths, options->root, err) == -1 ||
 		jail_enter(&JAIL, &paths, err) == -1 ||
+		(options->config != NULL &&
+			paths_use_config(&paths, options->config, err) == -1) ||
 		take_lock(&paths, err) == -1)
 		return -1;
 	if (options->end) {
@@ -149,10 +172,31 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 			&input.engine_count, err) == -1)
 		return -1;
 	input.engines = engines;
+	if (options->rehearse != NULL)
+		return options->rehearse(&rehearsal, err);
 	isolate(&input, options);
 	if (tree_prepare(&input, err) == -1)
 		return -1;
 	return render(&input, options, arena, err);
+}
+
+static int
+find_rehearsal(const char *name, struct options *options)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(REHEARSALS); i++)
+		if (strcmp(name, REHEARSALS[i].name) == 0) {
+			options->rehearse = REHEARSALS[i].run;
+			return 0;
+		}
+	return -1;
+}
+
+/* A candidate is only tried: what comes into force is mailherd.conf. */
+static bool
+fits(const struct options *options)
+{
+	return options->rehearse != NULL ||
+	       (options->config == NULL && !options->json);
 }
 
 static int
@@ -164,6 +208,9 @@ parse_options(int argc, char **argv, struct options *options)
 		{ "end", no_argument, NULL, 'e' },
 		{ "use", required_argument, NULL, 'u' },
 		{ "check", required_argument, NULL, 'c' },
+		{ "rehearse", required_argument, NULL, 'h' },
+		{ "config", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' },
 		{ 0 },
 	};
 	int option;
@@ -177,12 +224,18 @@ parse_options(int argc, char **argv, struct options *options)
 			options->end = true;
 		else if (option == 'u')
 			options->use = (int)strtol(optarg, NULL, 10);
+		else if (option == 'f')
+			options->config = optarg;
+		else if (option == 'j')
+			options->json = true;
+		else if (option == 'h' && find_rehearsal(optarg, options) == 0)
+			continue;
 		else if (option != 'c')
 			return -1;
 		else if (options->check_count + 1 < GENERATION_ENGINES_MAX)
 			options->checks[options->check_count++] = optarg;
 	}
-	return optind == argc ? 0 : -1;
+	return optind == argc && fits(options) ? 0 : -1;
 }
 
 int
@@ -191,14 +244,16 @@ main(int argc, char **argv)
 	struct arena *arena = arena_new();
 	struct options options = { 0 };
 	struct err err = { 0 };
-	int status = 0;
+	int status;
 
 	umask(022); /* the modes of directories are those that are said */
 	if (parse_options(argc, argv, &options) == -1)
 		return EXIT_USAGE;
-	if (prepare(&options, arena, &err) == -1) {
+	status = prepare(&options, arena, &err);
+	if (status == -1) {
 		fprintf(stderr, "%s\n", err.text);
-		status = err_exit_status(err.code);
+		status = options.rehearse != NULL ? EXIT_TROUBLE
+						  : err_exit_status(err.code);
 	}
 	arena_free(&arena);
 	return status;

@@ -148,3 +148,14 @@ paths_init(struct paths *paths, const char *root, struct err *err)
 	*paths = filled;
 	return 0;
 }
+
+int
+paths_use_config(struct paths *paths, const char *config, struct err *err)
+{
+	if (strlen(config) >= sizeof(paths->config))
+		return err_set(err, ERR_INVALID,
+			"the path %s is longer than %d bytes", config,
+			PATHS_MAX - 1);
+	memcpy(paths->config, config, strlen(config) + 1);
+	return 0;
+}

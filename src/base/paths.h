@@ -41,5 +41,8 @@ struct paths {
 /* root NULL or "/" means the machine. ERR_INVALID when too long or relative. */
 MUST_CHECK int paths_init(
 	struct paths *paths, const char *root, struct err *err);
+/* Another file stands for mailherd.conf: one that is to be tried out. */
+MUST_CHECK int paths_use_config(
+	struct paths *paths, const char *config, struct err *err);
 
 #endif

@@ -123,6 +123,11 @@ struct engine_service {
 	bool essential; /* `up` fails without it; others degrade */
 };
 
+struct engine_check {
+	const char *argv[ENGINE_ARGV_MAX]; /* [0] NULL ends the checks */
+	const char *condition; /* file without which it is left out; NULL */
+};
+
 struct engine {
 	const char *name;
 	const char *summary;
@@ -136,8 +141,9 @@ struct engine {
 		templates[ENGINE_LIST_MAX]; /* source NULL ends */
 	struct engine_seed seeds[8]; /* source NULL ends */
 	struct engine_internal_port internal_ports[8]; /* user NULL ends */
-	const char
-		*checks[8][ENGINE_ARGV_MAX]; /* argv of checks; [0] NULL ends */
+	struct engine_check checks[8];
+	/* What of a check's output is a refusal, whatever its exit status. */
+	const char *check_refuse[ENGINE_LIST_MAX];
 	struct engine_service services[8]; /* name NULL ends */
 	struct engine_tool tools[17]; /* name NULL ends */
 };

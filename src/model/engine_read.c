@@ -411,14 +411,32 @@ static int
 read_check(struct engine_reader *r, void *target, const char *value,
 	struct err *err)
 {
-	const char *(*checks)[ENGINE_ARGV_MAX] = target;
+	struct engine_check *checks = target;
 	size_t count = 0;
 
-	while (checks[count][0] != NULL)
+	while (checks[count].argv[0] != NULL)
 		count++;
 	if (count + 1 >= CHECKS_MAX)
 		return err_set(err, ERR_LIMIT, "too many checks");
-	return words_add(r, checks[count], ENGINE_ARGV_MAX, value, err);
+	return words_add(r, checks[count].argv, ENGINE_ARGV_MAX, value, err);
+}
+
+/* FILE ARGV...: only when the file was rendered. */
+static int
+read_check_if(struct engine_reader *r, void *target, const char *value,
+	struct err *err)
+{
+	struct engine_check *check = target;
+	const char *condition = next_word(r, &value);
+
+	if (condition == NULL)
+		return err_set(err, ERR_INVALID, "wants FILE ARGV");
+	if (read_check(r, target, value, err) == -1)
+		return -1;
+	while (check[1].argv[0] != NULL)
+		check++;
+	check->condition = condition;
+	return 0;
 }
 
 static int
@@ -622,6 +640,8 @@ static const struct key engine_keys[] = {
 	{ "internal_port", read_internal_port,
 		offsetof(struct engine, internal_ports) },
 	{ "check", read_check, offsetof(struct engine, checks) },
+	{ "check_if", read_check_if, offsetof(struct engine, checks) },
+	{ "check_refuse", read_line, offsetof(struct engine, check_refuse) },
 	{ "tool", read_tool, offsetof(struct engine, tools) },
 	{ "tool_environment", read_tool_environment,
 		offsetof(struct engine, tools) },

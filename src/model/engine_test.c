@@ -132,7 +132,7 @@ test_reads_everything(void **state)
 	assert_int_equal(mta->directories[0].mode, 02750);
 	assert_string_equal(mta->templates[0].destination, "sub/main.cf");
 	assert_string_equal(mta->seeds[0].destination, "/r/engines/mta/hosts");
-	assert_string_equal(mta->checks[0][2], "/r/etc/mta/main.cf");
+	assert_string_equal(mta->checks[0].argv[2], "/r/etc/mta/main.cf");
 	assert_string_equal(mta->tools[0].environment[0], "A=b c");
 	service = &mta->services[0];
 	assert_string_equal(service->argv[2], "/r/etc/mta");
@@ -159,7 +159,7 @@ test_etc_of_the_next_generation(void **state)
 	assert_int_equal(engine_load_all(&f->paths, &f->instance, "/r/gen/7",
 				 f->arena, &f->engines, &f->count, &f->err),
 		0);
-	assert_string_equal(f->engines[1].checks[0][1], "/r/gen/7/mta");
+	assert_string_equal(f->engines[1].checks[0].argv[1], "/r/gen/7/mta");
 }
 
 static void

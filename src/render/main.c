@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mailherd-render --root ROOT --out DIRECTORY [--etc DIRECTORY]: renders
- * every engine's configuration into a new generation. Started as root, it
+ * mailherd-render --root ROOT --out DIRECTORY [--etc DIRECTORY]
+ * [--config FILE]: renders every engine's configuration into a new
+ * generation; FILE stands for mailherd.conf. Started as root, it
  * makes the files and sets their owners; in between, a child without
  * privileges, network and write access to any path does the rendering.
  * Taken over (by a hostile template, setting or override), the child can
@@ -38,6 +39,7 @@ struct options {
 	const char *root;
 	const char *out;
 	const char *etc;
+	const char *config;
 };
 
 static int
@@ -96,6 +98,8 @@ run(const struct options *options, struct arena *arena, struct err *err)
 	tree.instance = &instance;
 	tree.etc = options->etc == NULL ? options->out : options->etc;
 	if (paths_init(&paths, options->root, err) == -1 ||
+		(options->config != NULL &&
+			paths_use_config(&paths, options->config, err) == -1) ||
 		instance_load(&paths, arena, &instance, err) == -1 ||
 		engine_load_all(&paths, &instance, tree.etc, arena, &engines,
 			&count, err) == -1 ||
@@ -115,6 +119,7 @@ parse(int argc, char **argv, struct options *options)
 		{ "root", required_argument, NULL, 'r' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "etc", required_argument, NULL, 'e' },
+		{ "config", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -126,6 +131,8 @@ parse(int argc, char **argv, struct options *options)
 			options->out = optarg;
 		else if (option == 'e')
 			options->etc = optarg;
+		else if (option == 'c')
+			options->config = optarg;
 		else
 			return -1;
 	}
@@ -142,7 +149,8 @@ main(int argc, char **argv)
 
 	if (parse(argc, argv, &options) == -1) {
 		fprintf(stderr, "usage: mailherd-render [--root ROOT]"
-				" --out DIRECTORY [--etc DIRECTORY]\n");
+				" --out DIRECTORY [--etc DIRECTORY]"
+				" [--config FILE]\n");
 		return 2;
 	}
 	arena = arena_new();

@@ -358,12 +358,12 @@ def test_a_broken_override_changes_nothing(third):
 
 
 def test_a_configuration_that_does_not_come_up_is_taken_back(third):
-    """Redis has no checker: only its start shows that this is wrong."""
+    """No checker can know that: only the start shows that it is wrong."""
     before = pids(third)
     generation = third.status()["generation"]
     path = override(third, "redis", "redis.conf")
     with open(path, "w", encoding="ascii") as out:
-        out.write("no-such-setting yes\n")
+        out.write("unixsocket /no/such/directory/redis\n")
     try:
         with pytest.raises(CommandError) as refused:
             third.restart("redis", timeout=15)
