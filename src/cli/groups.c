@@ -7,6 +7,7 @@ const struct command *const command_groups[] = {
 	setup_commands,
 	lifecycle_commands,
 	upgrade_commands,
+	config_commands,
 	domain_commands,
 	alias_domain_commands,
 	mailbox_commands,

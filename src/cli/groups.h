@@ -59,6 +59,7 @@ struct command {
 /* One table per group, each in the file of that name; name NULL ends it. */
 extern const struct command lifecycle_commands[];
 extern const struct command upgrade_commands[];
+extern const struct command config_commands[];
 extern const struct command setup_commands[];
 extern const struct command dns_commands[];
 extern const struct command doctor_commands[];

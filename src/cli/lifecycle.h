@@ -12,6 +12,8 @@
 int lifecycle_up(struct command_call *call);
 int lifecycle_down(struct command_call *call);
 int lifecycle_restart(struct command_call *call);
+/* restart --changed, once the suite is known to run. */
+int lifecycle_restart_changed(const struct command_call *call);
 int lifecycle_status(struct command_call *call);
 int lifecycle_logs(struct command_call *call);
 int lifecycle_exec(struct command_call *call);

@@ -137,8 +137,8 @@ print_roll(const json_t *reply, int64_t ms)
 			(double)ms / 1000);
 }
 
-static int
-restart_changed(const struct command_call *call)
+int
+lifecycle_restart_changed(const struct command_call *call)
 {
 	int64_t began_ms = clock_monotonic_ms();
 	struct err err = { 0 };
@@ -175,7 +175,7 @@ lifecycle_restart(struct command_call *call)
 		return command_fail(call, &err);
 	}
 	if (changed)
-		return restart_changed(call);
+		return lifecycle_restart_changed(call);
 	if (lifecycle_ask(call, "restart", service, RESTART_DEADLINE_MS, NULL,
 		    &err) == -1)
 		return command_fail(call, &err);

@@ -14,8 +14,9 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "model/mailbox.h"
+#include "model/setting.h"
 
-#define DEFAULT_SCHEME "BLF-CRYPT"
+#define SHORT_SCHEME "BLF-CRYPT"
 #define BLF_CRYPT_BYTES 72
 #define FAST_SCHEME "SSHA256" /* enough for 24 random characters */
 #define GENERATED_LENGTH 20
@@ -205,27 +206,24 @@ check_choice(struct command_call *call, struct err *err)
 		"give only one of --password-file, --generate and --password-hash-file");
 }
 
-static const char *
-chosen_scheme(struct command_call *call, struct err *err)
+static int
+choose_scheme(struct command_call *call, struct model *model,
+	const char **scheme_out, struct err *err)
 {
 	const char *scheme = command_option(call, "password-scheme");
 
 	if (scheme == NULL)
-		return DEFAULT_SCHEME;
-	if (strcmp(scheme, DEFAULT_SCHEME) == 0 ||
-		strcmp(scheme, "ARGON2ID") == 0)
-		return scheme;
-	(void)err_field(err, ERR_INVALID, "password_scheme",
-		"passwords are not stored as %.40s", scheme);
-	(void)err_remedy(err, "choose BLF-CRYPT or ARGON2ID");
-	return NULL;
+		return setting_text(model->core, SETTING_PASSWORD_SCHEME,
+			call->arena, scheme_out, NULL, err);
+	*scheme_out = scheme;
+	return setting_check(SETTING_PASSWORD_SCHEME, scheme, err);
 }
 
 /* bcrypt reads no further: the rest would count for nothing. */
 static int
 check_length(const char *scheme, struct span password, struct err *err)
 {
-	if (strcmp(scheme, DEFAULT_SCHEME) != 0 ||
+	if (strcmp(scheme, SHORT_SCHEME) != 0 ||
 		password.length <= BLF_CRYPT_BYTES)
 		return 0;
 	(void)err_field(err, ERR_TOO_BIG, "password",
@@ -239,14 +237,15 @@ int
 password_input_read(struct command_call *call, struct model *model,
 	struct password_input *out, struct err *err)
 {
-	const char *scheme = chosen_scheme(call, err);
+	const char *scheme;
 	char line[LINE_SIZE];
 	struct span password = { line, 0 };
 	ptrdiff_t length;
 	int status = -1;
 
 	*out = (struct password_input){ 0 };
-	if (scheme == NULL || check_choice(call, err) != 0)
+	if (choose_scheme(call, model, &scheme, err) != 0 ||
+		check_choice(call, err) != 0)
 		return -1;
 	if (command_option(call, "password-hash-file") != NULL)
 		return take_hash(call, out, err);

@@ -27,7 +27,8 @@
 				"Take over the hash in the file's first line, with its {SCHEME} before it" }, \
 	{                                                                                                     \
 		.name = "password-scheme", .value = "SCHEME",                                                 \
-		.sentence = "Hash with BLF-CRYPT (default) or ARGON2ID"                                       \
+		.sentence =                                                                                   \
+			"Hash with BLF-CRYPT or ARGON2ID; default: the setting password_scheme"               \
 	}
 
 struct password_input {

@@ -51,12 +51,14 @@ enum outbox_sql {
 enum setting_sql {
 	SETTING_FIND,
 	SETTING_STORE,
+	SETTING_REMOVE,
 	SETTING_SQL_COUNT
 };
 
 enum audit_sql {
 	AUDIT_INSERT,
 	GENERATION_BUMP,
+	AUDIT_NEWEST, /* ?1 type ?2 object without an id */
 	AUDIT_SQL_COUNT
 };
 

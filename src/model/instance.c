@@ -27,7 +27,6 @@ struct reader {
 	struct arena *arena;
 	/* Rows seen in the file: the first line of a list drops its default. */
 	bool *seen;
-	const char *name;
 };
 
 /* Parses one value into the member at target. */
@@ -423,7 +422,7 @@ key_target(struct instance *instance, const struct key_rule *rule)
 }
 
 static int
-read_line(void *context, const char *name, const char *value, int line,
+read_line(void *context, const char *name, const char *value, UNUSED int line,
 	struct err *err)
 {
 	struct reader *reader = context;
@@ -432,23 +431,17 @@ read_line(void *context, const char *name, const char *value, int line,
 	void *target;
 
 	if (index < 0) {
-		(void)err_field(err, ERR_INVALID, name,
-			"%s line %d: there is no key \"%s\"", reader->name,
-			line, name);
+		(void)err_field(err, ERR_INVALID, name, "there is no such key");
 		return err_remedy(err, "see mailherd.conf(5) for the keys");
 	}
 	rule = &RULES[index];
 	target = key_target(reader->instance, rule);
 	if (reader->seen[index] && !KEYS[index].repeatable)
-		return err_field(err, ERR_INVALID, name,
-			"%s line %d: %s stands twice", reader->name, line,
-			name);
+		return err_field(err, ERR_INVALID, name, "it stands twice");
 	if (!reader->seen[index] && rule->parse == parse_list)
 		memset(target, 0, INSTANCE_LIST_MAX * sizeof(char *));
 	reader->seen[index] = true;
-	if (rule->parse(reader, rule, value, target, err) != 0)
-		return err_prefix(err, "%s line %d", reader->name, line);
-	return 0;
+	return rule->parse(reader, rule, value, target, err);
 }
 
 static int
@@ -470,7 +463,7 @@ read_text(struct span text, const char *name, struct arena *arena,
 {
 	struct instance instance = { 0 };
 	bool seen[KEY_COUNT] = { false };
-	struct reader reader = { &instance, arena, seen, name };
+	struct reader reader = { &instance, arena, seen };
 
 	if (read_defaults(&reader, err) != 0)
 		return -1;
@@ -484,6 +477,19 @@ read_text(struct span text, const char *name, struct arena *arena,
 	}
 	*instance_out = instance;
 	return 0;
+}
+
+int
+instance_check(const char *name, const char *value, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct instance unused = { 0 };
+	bool seen[KEY_COUNT] = { false };
+	struct reader reader = { &unused, arena, seen };
+	int status = read_line(&reader, name, value, 0, err);
+
+	arena_free(&arena);
+	return status;
 }
 
 const struct instance_key *
@@ -623,40 +629,55 @@ read_present(const struct paths *paths, struct strbuf *text, struct err *err)
 }
 
 int
-instance_set(
-	const struct paths *paths, const char *const *pairs, struct err *err)
+instance_draft(const struct paths *paths, const char *const *pairs,
+	struct strbuf *draft_out, bool *same_out, struct err *err)
 {
 	struct arena *arena = arena_new();
 	struct instance checked;
 	struct strbuf present;
-	struct strbuf next;
 	bool *written =
 		arena_alloc(arena, (pair_count(pairs) + 1) * sizeof(bool));
 	int status = -1;
 
 	strbuf_init(&present, CONFIG_FILE_SIZE_MAX);
-	strbuf_init(&next, CONFIG_FILE_SIZE_MAX);
 	if (read_present(paths, &present, err) != 0)
 		goto out;
-	merge_pairs(strbuf_span(&present), pairs, &next, written);
-	if (strbuf_overflowed(&next)) {
+	merge_pairs(strbuf_span(&present), pairs, draft_out, written);
+	if (strbuf_overflowed(draft_out)) {
 		(void)err_set(
 			err, ERR_TOO_BIG, "%s grows too big", paths->config);
 		goto out;
 	}
-	if (read_text(strbuf_span(&next), paths->config, arena, &checked,
-		    err) != 0)
-		goto out;
-	if (span_equal(strbuf_span(&present), strbuf_span(&next)) &&
-		fs_exists(paths->config)) {
-		status = 0;
-		goto out;
-	}
-	status = fs_write_atomic(paths->config, next.data, next.length, 0644,
-		(uid_t)-1, (gid_t)-1, err);
+	status = read_text(
+		strbuf_span(draft_out), paths->config, arena, &checked, err);
+	*same_out = span_equal(strbuf_span(&present), strbuf_span(draft_out)) &&
+		    fs_exists(paths->config);
 out:
 	strbuf_deinit(&present);
-	strbuf_deinit(&next);
 	arena_free(&arena);
 	return status;
+}
+
+int
+instance_set(
+	const struct paths *paths, const char *const *pairs, struct err *err)
+{
+	struct strbuf draft;
+	bool same = false;
+	int status;
+
+	strbuf_init(&draft, CONFIG_FILE_SIZE_MAX);
+	status = instance_draft(paths, pairs, &draft, &same, err);
+	if (status == 0 && !same)
+		status = fs_write_atomic(paths->config, draft.data,
+			draft.length, 0644, (uid_t)-1, (gid_t)-1, err);
+	strbuf_deinit(&draft);
+	return status;
+}
+
+int
+instance_each_line(const struct paths *paths, config_line_fn *line_fn,
+	void *context, struct err *err)
+{
+	return config_parse_file(paths->config, line_fn, context, err);
 }

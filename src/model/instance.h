@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/err.h"
 #include "base/paths.h"
+#include "base/strbuf.h"
 
 enum instance_profile {
 	PROFILE_LITE,
@@ -78,6 +80,20 @@ const char *instance_profile_name(enum instance_profile profile);
 /* Reads and checks mailherd.conf; texts live in arena. */
 MUST_CHECK int instance_load(const struct paths *paths, struct arena *arena,
 	struct instance *instance_out, struct err *err);
+/* Could a line of mailherd.conf say that? */
+MUST_CHECK int instance_check(
+	const char *name, const char *value, struct err *err);
+/* The lines of mailherd.conf as they stand there, for who asks whence. */
+MUST_CHECK int instance_each_line(const struct paths *paths,
+	config_line_fn *line_fn, void *context, struct err *err);
+/*
+ * The text that instance_set() would write, checked; nothing is written.
+ * draft_out must have been made with a limit of CONFIG_FILE_SIZE_MAX.
+ * same_out: it is what the file says already.
+ */
+MUST_CHECK int instance_draft(const struct paths *paths,
+	const char *const *pairs, struct strbuf *draft_out, bool *same_out,
+	struct err *err);
 /*
  * Writes keys that `up` and `setup` were given (key, value pairs, NULL
  * ended) into mailherd.conf, keeping comments and other lines; checks the

@@ -32,6 +32,8 @@ const struct db_statement SETTING_SQL[SETTING_SQL_COUNT] = {
 		"INSERT INTO setting (name, value, modified) VALUES (?1, ?2, ?3)"
 		" ON CONFLICT (name) DO UPDATE SET value = excluded.value,"
 		" modified = excluded.modified", NULL },
+	[SETTING_REMOVE] = { "setting-remove",
+		"DELETE FROM setting WHERE name = ?1", NULL },
 };
 
 const struct db_statement AUDIT_SQL[AUDIT_SQL_COUNT] = {
@@ -42,6 +44,9 @@ const struct db_statement AUDIT_SQL[AUDIT_SQL_COUNT] = {
 		"INSERT INTO generation (subject, number) VALUES (?1, 1)"
 		" ON CONFLICT (subject) DO UPDATE SET number = number + 1",
 		NULL },
+	[AUDIT_NEWEST] = { "audit-newest",
+		"SELECT at, actor FROM audit WHERE type = ?1 AND object_id = 0"
+		" AND object = ?2 ORDER BY id DESC LIMIT 1", NULL },
 };
 
 #define DKIM_COLUMNS                                                           \

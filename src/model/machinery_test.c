@@ -274,6 +274,54 @@ test_settings(void **state)
 	assert_non_null(setting_describe(SETTING_DKIM_BITS)->sentence);
 }
 
+static void
+expect_setting(struct fixture *f, enum setting_name name, const char *want,
+	bool want_stored)
+{
+	const char *text;
+	bool stored;
+
+	assert_int_equal(setting_text(f->model.core, name, f->model.arena,
+				 &text, &stored, &f->err),
+		0);
+	assert_string_equal(text, want);
+	assert_int_equal(stored, want_stored);
+}
+
+static void
+test_a_setting_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct setting_change change;
+
+	expect_setting(f, SETTING_PASSWORD_SCHEME, "BLF-CRYPT", false);
+	assert_int_equal(setting_changed(f->model.core, SETTING_PASSWORD_SCHEME,
+				 f->model.arena, &change, &f->err),
+		0);
+	assert_int_equal(change.at, 0);
+
+	assert_int_equal(setting_store(&f->model, SETTING_PASSWORD_SCHEME,
+				 "ARGON2ID", &f->err),
+		0);
+	expect_setting(f, SETTING_PASSWORD_SCHEME, "ARGON2ID", true);
+	assert_int_equal(setting_changed(f->model.core, SETTING_PASSWORD_SCHEME,
+				 f->model.arena, &change, &f->err),
+		0);
+	assert_true(change.at > 0);
+	assert_string_equal(change.actor, f->model.actor);
+
+	assert_int_equal(setting_store(&f->model, SETTING_PASSWORD_SCHEME,
+				 "CLEARTEXT", &f->err),
+		-1);
+	assert_string_equal(f->err.field, "password_scheme");
+	assert_string_equal(f->err.remedy, "choose BLF-CRYPT or ARGON2ID");
+	expect_setting(f, SETTING_PASSWORD_SCHEME, "ARGON2ID", true);
+	assert_int_equal(setting_store(&f->model, SETTING_PASSWORD_SCHEME, NULL,
+				 &f->err),
+		0);
+	expect_setting(f, SETTING_PASSWORD_SCHEME, "BLF-CRYPT", false);
+}
+
 int
 main(void)
 {
@@ -287,6 +335,7 @@ main(void)
 		ROW(test_dkim),
 		ROW(test_outbox),
 		ROW(test_settings),
+		ROW(test_a_setting_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -697,14 +697,14 @@ test_password_rule(void **state)
 	assert_int_equal(mailbox_password_check(
 				 &f->model, span_from("1234\n56789"), &f->err),
 		-1);
-	assert_int_equal(setting_set_number(f->model.core,
-				 SETTING_PASSWORD_LENGTH, 12, &f->err),
+	assert_int_equal(setting_store(&f->model, SETTING_PASSWORD_LENGTH, "12",
+				 &f->err),
 		0);
 	assert_int_equal(mailbox_password_check(
 				 &f->model, span_from("12345678901"), &f->err),
 		-1);
-	assert_int_equal(setting_set_number(f->model.core,
-				 SETTING_PASSWORD_LENGTH, 2, &f->err),
+	assert_int_equal(
+		setting_store(&f->model, SETTING_PASSWORD_LENGTH, "2", &f->err),
 		-1);
 }
 

@@ -1,35 +1,56 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Settings that live in core.db: one table says name, limits, default and
- * sentence; a row exists only for what was changed.
+ * sentence; a row exists only for what was changed. With the keys of
+ * mailherd.conf they make up the options of model/option.h.
  */
 #ifndef MODEL_SETTING_H
 #define MODEL_SETTING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
-#include "store/db.h"
+#include "model/model.h"
 
 enum setting_name {
 	SETTING_PASSWORD_LENGTH,
+	SETTING_PASSWORD_SCHEME,
 	SETTING_DKIM_BITS,
 	SETTING_COUNT
 };
 
 struct setting {
 	const char *name;
+	const char *default_text;
+	const char *const *choices; /* NULL-ended; NULL: it is a number */
 	int64_t min;
 	int64_t max;
-	int64_t default_number;
 	const char *sentence;
+};
+
+/* The newest change of one; at 0: never. Texts live in the arena given. */
+struct setting_change {
+	int64_t at;
+	const char *actor;
 };
 
 const struct setting *setting_describe(enum setting_name name);
 /* A stored value outside of the limits counts as not stored. */
 MUST_CHECK int setting_number(struct db *core, enum setting_name name,
 	int64_t *number_out, struct err *err);
-MUST_CHECK int setting_set_number(struct db *core, enum setting_name name,
-	int64_t number, struct err *err);
+/* The text in force, any kind. stored_out may be NULL. */
+MUST_CHECK int setting_text(struct db *core, enum setting_name name,
+	struct arena *arena, const char **text_out, bool *stored_out,
+	struct err *err);
+/* Is this a value of it? */
+MUST_CHECK int setting_check(
+	enum setting_name name, const char *text, struct err *err);
+/* One transaction with its audit; text NULL: the default again. */
+MUST_CHECK int setting_store(struct model *model, enum setting_name name,
+	const char *text, struct err *err);
+MUST_CHECK int setting_changed(struct db *core, enum setting_name name,
+	struct arena *arena, struct setting_change *change_out,
+	struct err *err);
 
 #endif
