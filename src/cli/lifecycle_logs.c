@@ -20,6 +20,7 @@
 #include "base/json_write.h"
 #include "base/strbuf.h"
 #include "cli/lifecycle.h"
+#include "cli/log_stamp.h"
 
 #define CURRENT "current"
 #define SERVICES_MAX 64
@@ -49,7 +50,8 @@ struct line {
 	const char *service;
 	const char *text;
 	size_t length;
-	size_t order; /* keeps lines of one stamp as they were */
+	int64_t at_ms;
+	size_t order; /* keeps lines of one moment as they were */
 };
 
 static const char *
@@ -221,13 +223,9 @@ static int
 compare_lines(const void *a, const void *b)
 {
 	const struct line *x = a, *y = b;
-	size_t length = x->length < y->length ? x->length : y->length;
-	const char *blank = memchr(x->text, ' ', length);
-	int order = blank ? strncmp(x->text, y->text, (size_t)(blank - x->text))
-			  : 0;
 
-	if (order != 0)
-		return order;
+	if (x->at_ms != y->at_ms)
+		return x->at_ms < y->at_ms ? -1 : 1;
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
@@ -270,13 +268,17 @@ static size_t
 split_lines(const struct tail *tail, struct line *lines, size_t used)
 {
 	struct span rest = span_from(tail->text), text;
+	int64_t at_ms = 0;
 
 	while (span_split(&rest, '\n', &text)) {
 		if (text.length == 0)
 			continue;
+		/* One without a stamp belongs to the line before it. */
+		(void)log_stamp_parse(text, &at_ms);
 		lines[used] = (struct line){ .service = tail->service,
 			.text = text.data,
 			.length = text.length,
+			.at_ms = at_ms,
 			.order = used };
 		used++;
 	}
