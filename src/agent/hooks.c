@@ -142,9 +142,11 @@ fill_environment(const struct hooks *hooks, struct arena *arena,
 }
 
 static void
-run_one(const char *path, const char *const *environment, int deadline_ms)
+run_one(const char *const *argv, const char *const *environment,
+	int deadline_ms)
 {
-	struct child_spec spec = { .argv = (const char *[]){ path, NULL },
+	const char *path = argv[0];
+	struct child_spec spec = { .argv = argv,
 		.environment = environment,
 		.deadline_ms = deadline_ms,
 		.inherit_output = true };
@@ -187,7 +189,8 @@ run_all(const struct hooks *hooks, DIR *directory, struct arena *arena)
 		if (left_ms <= 0)
 			log_skipped(path, "those before it took all the time");
 		else
-			run_one(path, environment, (int)left_ms);
+			run_one((const char *[]){ path, NULL }, environment,
+				(int)left_ms);
 	}
 }
 
@@ -203,4 +206,15 @@ hooks_run(const struct hooks *hooks)
 	run_all(hooks, directory, arena);
 	arena_free(&arena);
 	closedir(directory);
+}
+
+void
+hooks_run_program(const struct hooks *hooks, const char *const *argv)
+{
+	const char *environment[ENVIRONMENT_MAX];
+	struct arena *arena = arena_new();
+
+	fill_environment(hooks, arena, environment);
+	run_one(argv, environment, hooks->deadline_ms);
+	arena_free(&arena);
 }

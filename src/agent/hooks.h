@@ -24,5 +24,7 @@ struct hooks {
 };
 
 void hooks_run(const struct hooks *hooks);
+/* One program of ours, with what hooks get: NULL-ended argv. */
+void hooks_run_program(const struct hooks *hooks, const char *const *argv);
 
 #endif

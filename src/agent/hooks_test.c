@@ -215,6 +215,22 @@ test_a_file_that_can_not_be_run(void **state)
 	expect_log(f, "1-broken");
 }
 
+static void
+test_a_program_of_ours_gets_its_words(void **state)
+{
+	static const char *const environment[] = { "TZ=UTC", NULL };
+	struct fixture *f = *state;
+	const struct hooks hooks = { f->hooks, "mta", "/", environment, 10000 };
+	char path[128];
+	const char *const argv[] = { path, "one", "two", NULL };
+
+	put(f, "tidy", 0755, "echo \"$MAILHERD_SERVICE $TZ $2\"");
+	(void)snprintf(path, sizeof(path), "%s/tidy", f->hooks);
+	hooks_run_program(&hooks, argv);
+	expect_output(f, "mta UTC two\n");
+	expect_log(f, "done");
+}
+
 #define TEST(function)                                                         \
 	cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
@@ -229,6 +245,7 @@ main(void)
 		TEST(test_what_root_must_not_run),
 		TEST(test_a_directory_that_others_write),
 		TEST(test_a_file_that_can_not_be_run),
+		TEST(test_a_program_of_ours_gets_its_words),
 	};
 
 	return cmocka_run_group_tests(TESTS, NULL, NULL);

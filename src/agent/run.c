@@ -199,6 +199,8 @@ run_hooks(const struct launch *launch)
 		.deadline_ms = HOOKS_DEADLINE_MS,
 	};
 
+	if (launch->first[0] != NULL)
+		hooks_run_program(&hooks, launch->first);
 	/* What an older release prepared has none. */
 	if (launch->hooks != NULL)
 		hooks_run(&hooks);

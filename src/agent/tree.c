@@ -300,6 +300,7 @@ fill_launch(const struct tree_input *input,
 		.nofile = service->nofile,
 	};
 	memcpy(launch->argv, service->argv, sizeof(launch->argv));
+	memcpy(launch->first, service->first, sizeof(launch->first));
 	memcpy(launch->mounts, service->mounts, sizeof(launch->mounts));
 	for (size_t i = 0; service->ports[i] != NULL; i++)
 		launch->ports[i] = describe_port(

@@ -88,6 +88,8 @@ enum engine_ready {
 struct engine_service {
 	const char *name; /* s6 service directory: "postfix" */
 	const char *argv[ENGINE_ARGV_MAX]; /* NULL-ended */
+	/* Run to its end as root before each start; a failure is logged. */
+	const char *first[ENGINE_ARGV_MAX];
 	const char *environment[ENGINE_LIST_MAX]; /* NULL-ended: "A=b" */
 	const char *user; /* set before exec; NULL: root, drops itself */
 	const char *directory; /* working directory; NULL: {state} */

@@ -112,6 +112,7 @@ test_reads_everything(void **state)
 			"check = /bin/check -c {etc}/main.cf\n"
 			"service = mta\n"
 			"mta.argv = /bin/mta -c {etc} --root {root}\n"
+			"mta.first = /bin/tidy -c {etc}\n"
 			"mta.environment = GREETING=hello world\n"
 			"mta.after = agent\n"
 			"mta.prefer = health:resolver\n"
@@ -137,6 +138,8 @@ test_reads_everything(void **state)
 	service = &mta->services[0];
 	assert_string_equal(service->argv[2], "/r/etc/mta");
 	assert_string_equal(service->argv[4], "/");
+	assert_string_equal(service->first[2], "/r/etc/mta");
+	assert_null(service->first[3]);
 	assert_string_equal(service->environment[0], "GREETING=hello world");
 	assert_string_equal(service->directory, "/r/engines/mta");
 	assert_string_equal(service->after[0], "agent");

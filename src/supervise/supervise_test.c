@@ -189,6 +189,7 @@ test_launch_round_trip(void **state)
 {
 	struct fixture *f = *state;
 	struct launch before = { .argv = { "/bin/x", "-c", "a=b" },
+		.first = { "/bin/tidy", "-x" },
 		.environment = { "A=b c", "TZ=Etc/UTC" },
 		.mounts = { "/a /b" },
 		.user = "nobody",
@@ -209,6 +210,7 @@ test_launch_round_trip(void **state)
 	assert_int_equal(launch_read(path, arena, &after, &err), 0);
 	assert_string_equal(after.argv[2], "a=b");
 	assert_null(after.argv[3]);
+	assert_string_equal(after.first[1], "-x");
 	assert_string_equal(after.environment[0], "A=b c");
 	assert_string_equal(after.mounts[0], "/a /b");
 	assert_string_equal(after.user, "nobody");
