@@ -92,12 +92,14 @@ class Aftermath:
         for account in self.accounts:
             assert not account.lost(), "lost: %s" % account.lost()
             assert not account.unexcused(), account.unexcused()
-            assert not account.load.permanent_refusals()
+            refused = account.load.permanent_refusals()
+            assert not refused, refused
             if flags:
                 assert not account.unflagged(), account.unflagged()
-        assert not self.work.changes.faults()
-        assert self.work.changes.password_works(self.work.client,
-                                                self.suite.host.ipv4)
+        faults = self.work.changes.faults()
+        assert not faults, faults
+        assert self.work.changes.password_works(
+            self.work.client, self.suite.host.ipv4), "a password is lost"
         check_databases(self.suite)
         check_queue_directories(self.suite)
         for address in self.work.mailboxes():

@@ -134,8 +134,9 @@ def family(suite):
 
 
 def is_supervision(pid):
-    return command_line(pid)[:1] and os.path.basename(
-        command_line(pid)[0]) in ("s6-svscan", "s6-supervise")
+    words = command_line(pid)
+    return bool(words) and os.path.basename(words[0]) in (
+        "s6-svscan", "s6-supervise")
 
 
 class Blackout:

@@ -156,6 +156,11 @@ class Appends(Stream):
             self._session = None
             raise
 
+    def stop(self):
+        super().stop()
+        if self._session:
+            self._session.logout()
+
     def _append(self, letter):
         if not self._session:
             self._session = imap_login(*self._arguments)
