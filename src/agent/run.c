@@ -19,12 +19,10 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -36,6 +34,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "supervise/launch.h"
+#include "supervise/mounts.h"
 #include "supervise/record.h"
 #include "supervise/s6.h"
 
@@ -160,32 +159,13 @@ set_limits(const struct launch *launch)
 }
 
 static void
-bind_mount(const char *pair)
-{
-	char source[PATH_MAX];
-	const char *blank = strchr(pair, ' ');
-
-	snprintf(source, sizeof(source), "%.*s", (int)(blank - pair), pair);
-	if (mount(source, blank + 1, NULL, MS_BIND, NULL) == -1)
-		log_warn("private mount failed, going on without",
-			LOG_TEXT("source", source),
-			LOG_TEXT("target", blank + 1),
-			LOG_TEXT("cause", strerror(errno)));
-}
-
-static void
 make_mounts(const struct launch *launch)
 {
-	if (launch->mounts[0] == NULL)
-		return;
-	if (unshare(CLONE_NEWNS) == -1 ||
-		mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1) {
-		log_warn("no private mounts here, going on without",
-			LOG_TEXT("cause", strerror(errno)));
-		return;
-	}
-	for (size_t i = 0; launch->mounts[i] != NULL; i++)
-		bind_mount(launch->mounts[i]);
+	struct err err = { 0 };
+
+	if (mounts_make(launch->mounts, &err) == -1)
+		log_warn("private mounts are missing, going on without",
+			LOG_ERR(&err));
 }
 
 static void

@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/lifecycle.h"
 #include "model/engine.h"
 #include "model/instance.h"
+#include "supervise/mounts.h"
 #include "supervise/s6.h"
 
 #define AGENT_SERVICE "agent"
@@ -77,33 +77,6 @@ enter_network(const struct command_call *call, struct err *err)
 	return 0;
 }
 
-static int
-make_mount(const char *pair, struct err *err)
-{
-	const char *blank = strchr(pair, ' ');
-	char source[PATH_MAX];
-
-	snprintf(source, sizeof(source), "%.*s", (int)(blank - pair), pair);
-	if (mount(source, blank + 1, NULL, MS_BIND, NULL) == -1)
-		return err_errno(
-			err, errno, "mounting %s over %s", source, blank + 1);
-	return 0;
-}
-
-static int
-make_mounts(const struct engine_tool *tool, struct err *err)
-{
-	if (tool->mounts[0] == NULL)
-		return 0;
-	if (unshare(CLONE_NEWNS) == -1 ||
-		mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
-		return err_errno(err, errno, "a private mount namespace");
-	for (size_t i = 0; tool->mounts[i] != NULL; i++)
-		if (make_mount(tool->mounts[i], err) == -1)
-			return -1;
-	return 0;
-}
-
 static void
 set_environment(const struct command_call *call, const struct engine_tool *tool)
 {
@@ -127,7 +100,8 @@ become_tool(const struct command_call *call, const struct engine_tool *tool,
 	memcpy(argv, tool->argv, count * sizeof(*argv));
 	for (size_t i = 1; i < call->argument_count; i++)
 		argv[count++] = call->arguments[i];
-	if (enter_network(call, err) == -1 || make_mounts(tool, err) == -1)
+	if (enter_network(call, err) == -1 ||
+		mounts_make(tool->mounts, err) == -1)
 		return -1;
 	set_environment(call, tool);
 	execv(argv[0], (char *const *)argv);
