@@ -23,6 +23,7 @@
 #define DATABASE_USER "mailherd"
 #define ERROR_JSON_MAX 8192
 #define NAME_MAX_LENGTH 64
+#define ROOT_VARIABLE "MAILHERD_ROOT"
 
 /* An option as it may be given: of the program, command or resource. */
 struct known_option {
@@ -229,6 +230,9 @@ read_global(struct parser *parser)
 		call->json =
 			call->json || strcmp(parser->argv[i], "--json") == 0;
 	parser->root = command_option(call, "root");
+	/* Where each instance has a container or a hook of its own. */
+	if (parser->root == NULL)
+		parser->root = getenv(ROOT_VARIABLE);
 	parser->help = command_option(call, "help") != NULL;
 }
 

@@ -13,7 +13,8 @@
 static const struct command_option GLOBAL_OPTIONS[] = {
 	{ .name = "root",
 		.value = "DIRECTORY",
-		.sentence = "Use the instance below this directory" },
+		.sentence =
+			"Use the instance below this directory; default: MAILHERD_ROOT of the environment" },
 	{ .name = "json", .sentence = "Print JSON, errors too" },
 	{ .name = "help", .sentence = "Explain the command" },
 	{ .name = NULL },

@@ -265,6 +265,9 @@ static const struct command_option UP_OPTIONS[] = {
 	{ .name = "foreground",
 		.sentence =
 			"Become the supervisor, as systemd and containers want it" },
+	{ .name = "container",
+		.sentence =
+			"The same as a container's first process: makes the instance first, from MAILHERD_HOSTNAME, MAILHERD_DOMAIN, MAILHERD_PROFILE, MAILHERD_TZ, MAILHERD_IPV6, MAILHERD_FORWARDERS and MAILHERD_LISTEN, where there is none" },
 	{ .name = NULL },
 };
 

@@ -35,6 +35,13 @@ MUST_CHECK int lifecycle_wait(
 	const struct command_call *call, json_t **reply_out, struct err *err);
 /* The same; says the result. Exit status. */
 int lifecycle_wait_healthy(struct command_call *call);
+/*
+ * Before and after the preparation of a container's first start or any
+ * later one. The first is an exit status, 0 to go on; the second warns of
+ * what it can not do.
+ */
+int lifecycle_container_begin(struct command_call *call);
+void lifecycle_container_resolver(const struct command_call *call);
 /* True when systemd is the one that starts and stops this instance. */
 bool lifecycle_is_systemds(const struct command_call *call);
 /* Runs systemctl; its exit status. */

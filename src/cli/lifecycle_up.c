@@ -181,15 +181,22 @@ prepare_all(const struct command_call *call, struct err *err)
 static int
 up_foreground(struct command_call *call)
 {
+	bool is_container = command_option(call, "container") != NULL;
 	struct err err = { 0 };
+	int status;
 
 	if (s6_scan_running(call->paths.services)) {
 		err_set(&err, ERR_EXISTS, "mailherd is running already");
 		return command_fail(call, &err);
 	}
+	if (is_container && (status = lifecycle_container_begin(call)) != 0)
+		return status;
 	upgrade_before_start(call);
-	if (prepare_all(call, &err) == 0)
-		(void)become_svscan(call, &err); /* returned: err is set */
+	if (prepare_all(call, &err) == -1)
+		return command_fail(call, &err);
+	if (is_container)
+		lifecycle_container_resolver(call);
+	(void)become_svscan(call, &err); /* returned: err is set */
 	return command_fail(call, &err);
 }
 
@@ -236,7 +243,8 @@ lifecycle_up(struct command_call *call)
 {
 	struct err err = { 0 };
 
-	if (command_option(call, "foreground") != NULL)
+	if (command_option(call, "foreground") != NULL ||
+		command_option(call, "container") != NULL)
 		return up_foreground(call);
 	if (upgrade_is_due(call))
 		return upgrade_up(call);

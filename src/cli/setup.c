@@ -15,9 +15,11 @@
 #include "base/fs.h"
 #include "base/json_write.h"
 #include "cli/command.h"
+#include "cli/setup.h"
 #include "cli/setup_certificate.h"
 #include "cli/setup_check.h"
 #include "cli/setup_data.h"
+#include "cli/setup_environment.h"
 #include "model/address.h"
 #include "model/instance.h"
 
@@ -338,12 +340,10 @@ print_text(const struct setup *setup)
 		    setup->instance.hostname))
 		printf("The certificate %s/tls/cert.pem does not name %s: put in another, or move it and key.pem away and run mailherd setup again.\n",
 			setup->call->paths.state, setup->instance.hostname);
-	printf("Next: mailherd %s\n",
-		setup_check_is_running(&setup->call->paths) ? "restart" : "up");
 }
 
 static int
-run_setup(struct command_call *call)
+make_instance(struct command_call *call)
 {
 	struct setup setup = { .call = call,
 		.exists = fs_exists(call->paths.config) };
@@ -361,6 +361,38 @@ run_setup(struct command_call *call)
 	else
 		print_text(&setup);
 	return 0;
+}
+
+static int
+run_setup(struct command_call *call)
+{
+	int status = make_instance(call);
+
+	if (status == 0 && !call->json)
+		printf("Next: mailherd %s\n",
+			setup_check_is_running(&call->paths) ? "restart"
+							     : "up");
+	return status;
+}
+
+int
+setup_from_environment(struct command_call *call)
+{
+	struct command_call setup = *call;
+	struct err err = { 0 };
+
+	setup.command = command_find("setup");
+	if (setup_environment_read((const char *const *)environ, call->arena,
+		    &setup.given, &setup.given_count, &err) == -1)
+		return command_fail(call, &err);
+	if (command_option(&setup, "hostname") == NULL) {
+		(void)err_field(&err, ERR_INVALID, "hostname",
+			"MAILHERD_HOSTNAME is not set");
+		(void)err_remedy(&err,
+			"set it to the full name of this mail host: mail.example.org");
+		return command_fail(call, &err);
+	}
+	return make_instance(&setup);
 }
 
 const struct command setup_commands[] = {
