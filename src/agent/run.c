@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/bounds.h"
 #include "agent/hooks.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -224,6 +225,16 @@ set_environment(const struct launch *launch, struct err *err)
 	return 0;
 }
 
+/* As root: nobody else may cut. A container that forbids it has cut already. */
+static void
+cut_bounds(const struct launch *launch)
+{
+	struct err err;
+
+	if (bounds_cut(launch->capabilities, &err) == -1)
+		log_warn("capabilities not bounded, going on", LOG_ERR(&err));
+}
+
 /*
  * Debian's AppArmor profiles of Unbound and ClamAV know the paths of
  * Debian's own instance and nothing else: ours could not read its
@@ -267,12 +278,16 @@ become_service(const struct launch *launch, pid_t parent, struct err *err)
 	if (chdir(directory) == -1)
 		return err_errno(err, errno, "chdir %s", directory);
 	leave_profile(); /* as root: others may not */
+	cut_bounds(launch);
 	if (set_environment(launch, err) == -1 ||
 		become_user(launch->user, err) == -1)
 		return -1;
 	/* Changing the user clears it, so it comes after that. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		return err_errno(err, errno, "prctl");
+	if (launch->no_new_privs &&
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return err_errno(err, errno, "PR_SET_NO_NEW_PRIVS");
 	if (getppid() != parent)
 		return err_set(err, ERR_SYSTEM, "the supervisor is gone");
 	reset_signals();

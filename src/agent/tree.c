@@ -295,6 +295,7 @@ fill_launch(const struct tree_input *input,
 		.directory = service->directory,
 		.fifo = arena_printf(
 			arena, "%s/%s", input->paths->fifos, service->name),
+		.no_new_privs = service->no_new_privs,
 		.start_ms = service->start_ms,
 		.oom_score_adj = service->oom_score_adj,
 		.nofile = service->nofile,
@@ -302,6 +303,8 @@ fill_launch(const struct tree_input *input,
 	memcpy(launch->argv, service->argv, sizeof(launch->argv));
 	memcpy(launch->first, service->first, sizeof(launch->first));
 	memcpy(launch->mounts, service->mounts, sizeof(launch->mounts));
+	memcpy(launch->capabilities, service->capabilities,
+		sizeof(launch->capabilities));
 	for (size_t i = 0; service->ports[i] != NULL; i++)
 		launch->ports[i] = describe_port(
 			input->instance, service->ports[i], arena);

@@ -118,6 +118,11 @@ struct engine_service {
 	bool reload_forks;
 	/* Lines that begin with one of these words need a restart. */
 	const char *restart_words[ENGINE_LIST_MAX];
+	/* Its bounding set, and that of all it starts: NULL-ended; "none" alone
+	 * is none, an empty list leaves all. */
+	const char *capabilities[ENGINE_LIST_MAX];
+	/* Set-user-id and set-group-id programs give it nothing. */
+	bool no_new_privs;
 	int oom_score_adj;
 	int nofile; /* 0: as inherited */
 	const char *

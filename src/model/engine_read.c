@@ -673,6 +673,8 @@ static const struct key service_keys[] = {
 	SERVICE_KEY("reads", read_words, reads),
 	{ "reload", read_reload, 0 },
 	SERVICE_KEY("restart_for", read_words, restart_words),
+	SERVICE_KEY("capabilities", read_words, capabilities),
+	SERVICE_KEY("no_new_privs", read_bool, no_new_privs),
 	SERVICE_KEY("oom_score_adj", read_int, oom_score_adj),
 	SERVICE_KEY("nofile", read_int, nofile),
 	SERVICE_KEY("condition", read_text, condition),

@@ -50,6 +50,8 @@ static const struct launch_key LAUNCH_KEYS[] = {
 	TEXT(user),
 	TEXT(directory),
 	TEXT(fifo),
+	LIST(capabilities, ENGINE_LIST_MAX),
+	NUMBER(no_new_privs),
 	NUMBER(start_ms),
 	NUMBER(oom_score_adj),
 	NUMBER(nofile),

@@ -36,6 +36,9 @@ struct launch {
 	const char *user; /* NULL: root */
 	const char *directory;
 	const char *fifo; /* for output */
+	/* As in struct engine_service. */
+	const char *capabilities[ENGINE_LIST_MAX];
+	int no_new_privs;
 	int start_ms;
 	int oom_score_adj;
 	int nofile;

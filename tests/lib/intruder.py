@@ -10,7 +10,6 @@ docs/threat-model.md, which is the only place that says it.
 import ctypes
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
@@ -113,13 +112,19 @@ def landlock_abi():
     return max(0, libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, 0, 1))
 
 
+def document_table(heading):
+    """Head and rows of the table of a section of the document."""
+    with open(DOCUMENT, encoding="utf-8") as document:
+        text = document.read().split("\n## %s\n" % heading)[1]
+    lines = [[cell.strip() for cell in line.strip("| ").split("|")]
+             for line in text.split("\n## ")[0].splitlines()
+             if line.startswith("|")]
+    return lines[0], lines[2:]
+
+
 def table():
     """{program: {row: cell}} as the document has it."""
-    with open(DOCUMENT, encoding="utf-8") as document:
-        text = document.read().split("## What each program may")[1]
-    lines = [re.split(r"\s*\|\s*", line.strip().strip("|").strip())
-             for line in text.splitlines() if line.startswith("|")]
-    head, rows = lines[0], lines[2:]
+    head, rows = document_table("What each program may")
     return {program: {row[0]: row[column] for row in rows}
             for column, program in enumerate(head) if column > 0}
 

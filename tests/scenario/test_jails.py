@@ -4,13 +4,15 @@
 The expectation is the table of docs/threat-model.md, and nothing else.
 """
 
+import glob
 import os
 import pwd
+import subprocess
 
 import pytest
 
 from lib.intruder import (DAEMONS, LANDLOCKED, OPTIONAL, ROWS, USERS,
-                          Intruder, landlock_abi, table)
+                          Intruder, document_table, landlock_abi, table)
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,70 @@ def test_no_other_process_of_its_user_reads_its_memory(lab, suite, program):
         assert {lines[c].strip("0") for c in (
             "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {""}
         assert os.stat("/proc/%d/mem" % pid).st_uid == 0
+
+
+def engine_bounds(suite):
+    """{service: (capabilities, no_new_privs)} of engine.conf; None: all."""
+    share = os.path.join(suite.prefix, "share/mailherd")
+    bounds = {}
+    for path in glob.glob(share + "/engines/*/engine.conf") + [
+            share + "/programs.conf"]:
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                name, _, value = (w.strip() for w in line.partition("="))
+                if name == "service":
+                    bounds[value] = [None, False]
+                elif name.endswith(".capabilities"):
+                    bounds[name.split(".")[0]][0] = set(value.split())
+                elif name.endswith(".no_new_privs"):
+                    bounds[name.split(".")[0]][1] = value == "yes"
+    return bounds
+
+
+def test_the_document_has_the_bounds_of_each_engine(suite):
+    _, rows = document_table("What each engine has at most")
+    assert {row[0]: (set(row[2].split()), row[3] == "yes")
+            for row in rows} == {
+                name: (b[0], b[1]) for name, b in
+                engine_bounds(suite).items() if b[0] is not None}
+
+
+def capability_names(bits):
+    done = subprocess.run(["capsh", "--decode=" + bits], check=True,
+                          capture_output=True, text=True)
+    return {n.removeprefix("cap_") for n in
+            done.stdout.strip().split("=")[1].split(",") if n}
+
+
+def session_of(pid):
+    with open("/proc/%d/stat" % pid, encoding="utf-8") as line:
+        return int(line.read().rpartition(")")[2].split()[3])
+
+
+def test_each_process_of_an_engine_keeps_to_its_bounds(suite, lab):
+    """Of the engine's session, also what it started itself."""
+    bounds = engine_bounds(suite)
+    engines = {name: b for name, b in bounds.items() if b[0] is not None}
+    assert set(engines) == {"clamd", "dovecot", "fdholder", "freshclam",
+                            "nginx", "postfix", "redis", "rspamd", "unbound"}
+    sessions = {session_of(suite.pid(name)): name for name in engines
+                if suite.pid(name)}
+    seen = dict.fromkeys(sessions.values(), 0)
+    for pid in lab.mx.pids():
+        try:
+            name = sessions.get(session_of(pid))
+            with open("/proc/%d/status" % pid, encoding="ascii") as status:
+                lines = dict(line.rstrip("\n").split(":\t", 1)
+                             for line in status)
+            executable = os.readlink("/proc/%d/exe" % pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        # The prober runs beside the engine until that is ready.
+        if name is None or "/s6-" in executable and name != "fdholder":
+            continue
+        seen[name] += 1
+        capabilities, no_new_privs = engines[name]
+        assert capability_names(lines["CapBnd"]) <= capabilities, name
+        assert capability_names(lines["CapPrm"]) <= capabilities, name
+        assert lines["NoNewPrivs"] == str(int(no_new_privs)), name
+    assert all(seen.values()), seen
