@@ -53,10 +53,11 @@ static const struct rehearsal_kind {
 	{ "diff", rehearsal_diff },
 };
 
-/* Owners and files of the run tree; the users and ports of checkers; nft. */
+/* Owners and files of the run tree; the users, ports and end of checkers;
+ * nft. */
 static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
-	CAP_FSETID, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,
-	-1 };
+	CAP_FSETID, CAP_KILL, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE,
+	CAP_NET_ADMIN, -1 };
 
 /* For the engines' checkers too, which read what an administrator wrote. */
 static const struct jail JAIL = {
