@@ -15,14 +15,16 @@
 #include <unistd.h>
 
 #include "agent/preparing.h"
+#include "agent/probation.h"
 #include "agent/roller.h"
+#include "agent/stale.h"
+#include "agent/strangers.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "io/notify.h"
-#include "supervise/record.h"
 
 #define SAFETY_MS 250
 #define WANTED_FILE "wanted"
@@ -210,6 +212,17 @@ agent_unit_error(const struct unit *unit, struct err *err)
 	return err_remedy(err, "mailherd logs %s", unit->service->name);
 }
 
+int
+agent_end_error(const struct unit *unit, const struct record_ended *ended,
+	struct err *err)
+{
+	err_set(err, ERR_UNAVAILABLE,
+		"%s ends as soon as it is started (%s %d)", unit->service->name,
+		ended->exit_signal ? "signal" : "status",
+		ended->exit_signal ? ended->exit_signal : ended->exit_code);
+	return err_remedy(err, "mailherd logs %s", unit->service->name);
+}
+
 /*
  * Sooner than its deadline: what ends so often in a row does not become
  * ready with this configuration.
@@ -223,11 +236,7 @@ ends_again_and_again(const struct agent_waiter *waiter, struct err *err)
 	record_read_ended(unit->directory, &ended);
 	if (ended.count - waiter->failures < ROLL_FAILURES_MAX)
 		return false;
-	err_set(err, ERR_UNAVAILABLE,
-		"%s ends as soon as it is started (%s %d)", unit->service->name,
-		ended.exit_signal ? "signal" : "status",
-		ended.exit_signal ? ended.exit_signal : ended.exit_code);
-	err_remedy(err, "mailherd logs %s", unit->service->name);
+	agent_end_error(unit, &ended, err);
 	return true;
 }
 
@@ -258,18 +267,35 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 }
 
 static void
-end_wait(struct agent *agent, const struct agent_waiter *waiter,
-	const struct err *err, enum sequencer_verdict verdict)
+end_wait(const struct agent_waiter *waiter, const struct err *err,
+	enum sequencer_verdict verdict)
 {
-	if (err != NULL && waiter->failed != NULL) {
-		waiter->failed(agent, waiter, err);
-	} else if (err != NULL) {
+	if (err != NULL) {
 		ipc_fail(waiter->call, err);
 	} else {
 		json_text(ipc_answer(waiter->call), "state",
 			sequencer_verdict_name(verdict));
 		ipc_reply(waiter->call);
 	}
+}
+
+void
+agent_fail_waiting(struct agent *agent, const struct err *err)
+{
+	struct agent_waiter **link = &agent->waiters;
+
+	while (*link != NULL) {
+		struct agent_waiter *waiter = *link;
+
+		if (waiter->kind == AGENT_WAIT_DOWN) {
+			link = &waiter->next;
+			continue;
+		}
+		*link = waiter->next;
+		ipc_fail(waiter->call, err);
+		x_free(&waiter);
+	}
+	roller_fail(agent->roller, err);
 }
 
 static void
@@ -291,7 +317,7 @@ finish_waiters(struct agent *agent)
 			continue;
 		}
 		*link = waiter->next;
-		end_wait(agent, waiter, answer == -1 ? &err : NULL, verdict);
+		end_wait(waiter, answer == -1 ? &err : NULL, verdict);
 		x_free(&waiter);
 	}
 }
@@ -338,7 +364,7 @@ plan_next_turn(struct agent *agent, int64_t now_ms, int64_t wake_ms)
 {
 	bool busy = agent->sequencer.goal == SEQUENCER_DOWN ||
 		    agent->waiters != NULL || roller_is_busy(agent->roller) ||
-		    agent->verdict == SEQUENCER_PENDING;
+		    agent->has_strangers || agent->verdict == SEQUENCER_PENDING;
 	int64_t wait_ms = wake_ms == SEQUENCER_NEVER ? -1 : wake_ms - now_ms;
 	struct timeval wait;
 
@@ -361,6 +387,42 @@ read_statuses(struct sequencer *sequencer)
 			&sequencer->units[i].status);
 }
 
+static bool
+some_is_stale(const struct agent *agent)
+{
+	struct stale stale[SEQUENCER_UNITS_MAX];
+
+	stale_find(&agent->service->paths, &agent->sequencer, stale);
+	for (size_t i = 0; i < agent->sequencer.unit_count; i++)
+		if (stale[i].action != STALE_NOT)
+			return true;
+	return false;
+}
+
+/*
+ * Nothing is under way. Services that the profile dropped go when nobody
+ * is left who was configured to use them.
+ */
+static void
+settle(struct agent *agent)
+{
+	const char *scan = agent->service->paths.services;
+
+	probation_settle(agent->probation);
+	agent->has_strangers = strangers_present(scan, &agent->sequencer) &&
+			       !some_is_stale(agent) &&
+			       strangers_turn(scan, &agent->sequencer);
+}
+
+static bool
+is_settled(const struct agent *agent)
+{
+	return agent->sequencer.goal == SEQUENCER_UP &&
+	       agent->verdict != SEQUENCER_PENDING && agent->waiters == NULL &&
+	       !roller_is_busy(agent->roller) &&
+	       !probation_goes_back(agent->probation);
+}
+
 void
 agent_turn(struct agent *agent)
 {
@@ -380,9 +442,14 @@ agent_turn(struct agent *agent)
 			sequencer_judge(sequencer, &culprit);
 
 		notify_verdict(agent, verdict, culprit);
+		probation_turn(agent->probation);
 	}
-	roller_turn(agent->roller, now_ms);
-	finish_waiters(agent);
+	if (!probation_goes_back(agent->probation)) {
+		roller_turn(agent->roller, now_ms);
+		finish_waiters(agent);
+	}
+	if (is_settled(agent))
+		settle(agent);
 	if (sequencer->all_down && !was_down)
 		end_stop(agent);
 	plan_next_turn(agent, now_ms, wake_ms);
@@ -463,6 +530,7 @@ agent_start(struct agent *agent, struct err *err)
 			    agent->sequencer.units[i].directory, err) == -1)
 			return -1;
 	agent->roller = roller_new(agent);
+	agent->probation = probation_new(agent);
 	agent->timer = evtimer_new(loop, on_timer, agent);
 	BUG_ON(agent->timer == NULL);
 	/* Directories that were added since s6-svscan last looked. */
@@ -488,6 +556,7 @@ agent_free(struct agent **agent)
 		x_free(&waiter);
 	}
 	roller_free(&(*agent)->roller);
+	probation_free(&(*agent)->probation);
 	holder_deinit(&(*agent)->holder);
 	retry_queue_free(&(*agent)->retry_queue);
 	watcher_free(&(*agent)->watcher);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "io/ipc.h"
 #include "io/service.h"
+#include "supervise/record.h"
 
 #define AGENT_SERVERS 2
 
@@ -25,19 +26,14 @@ enum agent_wait {
 
 struct agent;
 struct agent_waiter;
+struct probation;
 struct roller;
-
-/* Takes the call over; the waiter is freed afterwards. */
-typedef void agent_failed_fn(struct agent *agent,
-	const struct agent_waiter *waiter, const struct err *err);
 
 struct agent_waiter {
 	struct agent_waiter *next;
 	struct ipc_call *call;
 	enum agent_wait kind;
 	struct unit *unit; /* of AGENT_WAIT_UNIT */
-	agent_failed_fn *failed; /* NULL: the call fails with the error */
-	int previous; /* generation to go back to, for failed */
 	int64_t failures; /* that the unit had before; of AGENT_WAIT_UNIT */
 };
 
@@ -61,7 +57,9 @@ struct agent {
 	struct ipc_server *servers[AGENT_SERVERS];
 	struct agent_waiter *waiters;
 	struct roller *roller;
+	struct probation *probation;
 	struct agent_told told[SEQUENCER_UNITS_MAX];
+	bool has_strangers; /* services that are on their way out */
 	bool restart_all; /* down, then a new agent brings all up */
 	enum sequencer_verdict verdict; /* told last to systemd */
 	bool verdict_told;
@@ -82,6 +80,11 @@ void agent_turn(struct agent *agent);
 void agent_wait(struct agent *agent, const struct agent_waiter *waiter);
 /* Why a unit is not ready, and where to look. Returns -1. */
 int agent_unit_error(const struct unit *unit, struct err *err);
+/* The same for one that ends as soon as it is started. */
+int agent_end_error(const struct unit *unit, const struct record_ended *ended,
+	struct err *err);
+/* Who waits for services to become ready is told why they will not. */
+void agent_fail_waiting(struct agent *agent, const struct err *err);
 /* Stops everything in order; with restart a new agent starts it again. */
 void agent_stop_all(struct agent *agent, bool restart);
 

@@ -132,8 +132,10 @@ begins_with_word(struct span line, const char *const *words)
 	return false;
 }
 
+/* Lines that begin with a word (wanted), or that do not. */
 static void
-collect_file(const char *path, const char *const *words, struct strbuf *out)
+collect_file(const char *path, const char *const *words, bool wanted,
+	struct strbuf *out)
 {
 	struct strbuf text;
 	struct span rest, line;
@@ -143,7 +145,7 @@ collect_file(const char *path, const char *const *words, struct strbuf *out)
 	if (fs_read(path, FILE_SIZE_MAX, &text, &ignored) == 0) {
 		rest = strbuf_span(&text);
 		while (span_split(&rest, '\n', &line))
-			if (begins_with_word(line, words)) {
+			if (begins_with_word(line, words) == wanted) {
 				strbuf_add(out, line.data, line.length);
 				strbuf_add_text(out, "\n");
 			}
@@ -159,7 +161,7 @@ collect(const char *path, const char *const *words, int depth,
 	int count = depth < TREE_DEPTH_MAX ? list(path, &entries) : -1;
 
 	if (count == -1) {
-		collect_file(path, words, out);
+		collect_file(path, words, true, out);
 		return;
 	}
 	for (int i = 0; i < count; i++) {
@@ -181,6 +183,23 @@ compare_same_lines(const char *a, const char *b, const char *const *words)
 	strbuf_init(&lines_b, LINES_SIZE_MAX);
 	collect(a, words, 0, &lines_a);
 	collect(b, words, 0, &lines_b);
+	same = !strbuf_overflowed(&lines_a) && !strbuf_overflowed(&lines_b) &&
+	       span_equal(strbuf_span(&lines_a), strbuf_span(&lines_b));
+	strbuf_deinit(&lines_a);
+	strbuf_deinit(&lines_b);
+	return same;
+}
+
+bool
+compare_same_without(const char *a, const char *b, const char *const *words)
+{
+	struct strbuf lines_a, lines_b;
+	bool same;
+
+	strbuf_init(&lines_a, LINES_SIZE_MAX);
+	strbuf_init(&lines_b, LINES_SIZE_MAX);
+	collect_file(a, words, false, &lines_a);
+	collect_file(b, words, false, &lines_b);
 	same = !strbuf_overflowed(&lines_a) && !strbuf_overflowed(&lines_b) &&
 	       span_equal(strbuf_span(&lines_a), strbuf_span(&lines_b));
 	strbuf_deinit(&lines_a);

@@ -11,9 +11,11 @@
 /* Files or directories; two that do not exist are the same. */
 bool compare_same(const char *a, const char *b);
 /*
- * The lines that begin with one of the words (NULL-ended), in all files of
- * both trees, are the same.
+ * Two files say the same in all lines that do not begin with one of the
+ * words; two that do not exist are the same.
  */
+bool compare_same_without(
+	const char *a, const char *b, const char *const *words);
 bool compare_same_lines(const char *a, const char *b, const char *const *words);
 
 #endif

@@ -19,10 +19,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervise/launch.h"
 #include "supervise/record.h"
 #include "supervise/s6.h"
 
-#define LEFTOVER_GRACE_MS 300
+#define LINGER_MS 300 /* when nothing else is known */
 #define STABLE_MS 15000
 #define KILLED_CODE 256
 
@@ -45,10 +46,27 @@ count_end(struct record_ended *ended, const struct record_started *started,
 		ended->row = 0;
 		return;
 	}
-	/* An exit with status 0 is odd, but nothing went wrong in it. */
-	if (ended->exit_code != 0 || ended->exit_signal != 0)
+	/* Status 0 is odd, SIGTERM is how one is asked to end: nothing went
+	 * wrong in either. */
+	if (ended->exit_code != 0 ||
+		(ended->exit_signal != 0 && ended->exit_signal != SIGTERM))
 		ended->count++;
 	ended->row = stable ? 0 : ended->row + 1;
+}
+
+static int
+linger_ms(void)
+{
+	struct arena *arena = arena_new();
+	struct launch launch;
+	struct err ignored;
+	int ms = LINGER_MS;
+
+	if (launch_read(LAUNCH_FILE, arena, &launch, &ignored) == 0 &&
+		launch.linger_ms > 0)
+		ms = launch.linger_ms;
+	arena_free(&arena);
+	return ms;
 }
 
 /* The number is forgotten, because the kernel may give it to a stranger. */
@@ -57,7 +75,7 @@ end_leftovers(struct record_started *started)
 {
 	struct err err;
 
-	(void)process_end_session(&started->process, LEFTOVER_GRACE_MS);
+	(void)process_end_session(&started->process, linger_ms());
 	started->process = (struct process){ 0 };
 	if (record_write_started(".", started, &err) == -1)
 		log_warn("end of a process not recorded", LOG_ERR(&err));

@@ -18,6 +18,7 @@
 
 #include "agent/checker.h"
 #include "agent/compare.h"
+#include "agent/trial.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
 #include "supervise/launch.h"
@@ -106,10 +107,11 @@ is_used(const struct paths *paths, int number)
 {
 	DIR *directory = opendir(paths->services);
 	struct dirent *entry;
-	bool used = false;
+	struct trial trial;
+	bool used = trial_read(paths, &trial) && trial.previous == number;
 
 	if (directory == NULL)
-		return false;
+		return used;
 	while (!used && (entry = readdir(directory)) != NULL) {
 		char service[PATH_MAX];
 
@@ -300,6 +302,17 @@ copy_instance(const struct paths *paths, const char *tree, struct err *err)
 	return result;
 }
 
+/* A generation that was still on trial is none to go back to. */
+static int
+put_on_trial(const struct paths *paths, int number, int next, struct err *err)
+{
+	struct trial trial = { .previous = number };
+
+	(void)trial_read(paths, &trial); /* or it stays as it is */
+	trial.current = next;
+	return number > 0 ? trial_write(paths, &trial, err) : 0;
+}
+
 int
 generation_render(const struct tree_input *input, struct arena *arena,
 	const char *tree, const char *etc, struct err *err)
@@ -334,6 +347,8 @@ generation_make(const struct tree_input *input, const char *const *also_check,
 	result = check(input, &made, also_check, arena, check_tree, err);
 	generation_discard(check_tree);
 	if (result == 0)
+		result = put_on_trial(paths, made.number, next, err);
+	if (result == 0)
 		result = swap(paths, next, err);
 	if (result == -1) {
 		generation_discard(tree);
@@ -355,5 +370,7 @@ generation_use(const struct paths *paths, int number, struct err *err)
 	if (!fs_exists(tree))
 		return err_set(err, ERR_NOT_FOUND,
 			"there is no generation %d any more", number);
-	return swap(paths, number, err);
+	if (swap(paths, number, err) == -1)
+		return -1;
+	return trial_end(paths, err);
 }

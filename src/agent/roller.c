@@ -17,6 +17,7 @@
 #include "agent/agent.h"
 #include "agent/generation.h"
 #include "agent/preparing.h"
+#include "agent/probation.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -383,6 +384,21 @@ ask_again(struct roller *roller)
 	begin(roller);
 }
 
+/* What to go back to: what the first stale service was started with. */
+static int
+generation_before(const struct roller *roller)
+{
+	int before = 0;
+
+	for (size_t i = 0; before == 0 && i < roller->roll.count; i++) {
+		const struct roll_item *item = &roller->roll.items[i];
+
+		if (item->state != ROLL_UNTOUCHED)
+			before = stale_generation(item->unit);
+	}
+	return before;
+}
+
 static bool
 agent_is_stale(const struct roller *roller)
 {
@@ -414,6 +430,7 @@ on_prepared(const struct child_result *result, const struct strbuf *output,
 		ask_again(roller);
 		return;
 	}
+	probation_begin(roller->agent->probation, generation_before(roller));
 	roller->state = ROLLER_ROLLING;
 	agent_turn(roller->agent);
 }
@@ -478,6 +495,30 @@ roller_ask(struct roller *roller, struct ipc_call *call)
 {
 	calls_add(&roller->pending, call);
 	begin(roller);
+}
+
+void
+roller_fail(struct roller *roller, const struct err *err)
+{
+	if (roller->state == ROLLER_ROLLING || roller->state == ROLLER_SETTLING)
+		fail(roller, err);
+}
+
+/* We stay as we are: what we read can not go back. */
+void
+roller_restore(struct roller *roller)
+{
+	struct sequencer *sequencer = &roller->agent->sequencer;
+	struct stale stale[SEQUENCER_UNITS_MAX];
+
+	if (roller->state != ROLLER_IDLE)
+		return; /* the next roll is being prepared and does it */
+	stale_find(&roller->agent->service->paths, sequencer, stale);
+	for (size_t i = 0; i < sequencer->unit_count; i++)
+		if (strcmp(sequencer->units[i].service->name, TREE_AGENT) == 0)
+			stale[i] = (struct stale){ 0 };
+	roll_init(&roller->roll, sequencer, stale, &OPERATIONS, roller);
+	roller->state = ROLLER_ROLLING;
 }
 
 bool

@@ -20,6 +20,10 @@ void roller_free(struct roller **roller);
 void roller_ask(struct roller *roller, struct ipc_call *call);
 /* One turn; to be called after the sequencer's step. */
 void roller_turn(struct roller *roller, int64_t now_ms);
+/* Who asked is told; the roll ends where it is. */
+void roller_fail(struct roller *roller, const struct err *err);
+/* A roll that nobody asked for, with the generation in force. */
+void roller_restore(struct roller *roller);
 bool roller_is_busy(const struct roller *roller);
 /* Progress for who waits. */
 void roller_tell(const struct roller *roller, const struct unit *unit);

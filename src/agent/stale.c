@@ -22,6 +22,7 @@
 
 #define DELETED " (deleted)"
 #define MAPS_MAX (1024 * 1024)
+#define OUR_ENGINE "mailherd"
 #define NOTHING "-" /* in `reads` */
 
 /* Folders that a package manager writes to. */
@@ -142,7 +143,8 @@ stale_generation(const struct unit *unit)
 
 	record_read_started(unit->directory, &started);
 	record_read_loaded(unit->directory, &loaded);
-	return loaded.process.pid == started.process.pid &&
+	return loaded.process.pid > 0 &&
+			       loaded.process.pid == started.process.pid &&
 			       loaded.process.start_ticks ==
 				       started.process.start_ticks
 		       ? loaded.generation
@@ -163,6 +165,18 @@ pair_paths(const struct pair *pair, const char *folder, const char *name,
 		pair->before, folder, name);
 	snprintf(now, PATH_MAX, "%s/%d/%s/%s", pair->paths->generations,
 		pair->now, folder, name);
+}
+
+/* What is read at a start only does not make a running service stale. */
+static bool
+same_launch(const struct pair *pair, const struct unit *unit)
+{
+	static const char *const OF_NEXT_START[] = { "name", "root", "hooks",
+		"probe", "after", "start_ms", "linger_ms", NULL };
+	char before[PATH_MAX], now[PATH_MAX];
+
+	pair_paths(pair, LAUNCH_FOLDER, unit->service->name, before, now);
+	return compare_same_without(before, now, OF_NEXT_START);
 }
 
 static bool
@@ -233,7 +247,7 @@ check_configuration(
 		set_reason(stale, STALE_RESTART,
 			"was started with a configuration that is not known any more",
 			none);
-	else if (!pair_same(pair, LAUNCH_FOLDER, unit->service->name))
+	else if (!same_launch(pair, unit))
 		set_reason(stale, STALE_RESTART,
 			"its run line, environment or ports changed", none);
 	else if (!same_mounts(pair, unit->service))
@@ -243,6 +257,18 @@ check_configuration(
 		set_reason(stale,
 			may_reload(pair, unit) ? STALE_RELOAD : STALE_RESTART,
 			"its configuration changed", none);
+}
+
+bool
+stale_differs(
+	const struct paths *paths, const struct unit *unit, int before, int now)
+{
+	struct pair pair = { paths, before, now };
+
+	return !pair_same(&pair, LAUNCH_FOLDER, unit->service->name) ||
+	       !same_mounts(&pair, unit->service) ||
+	       (strcmp(unit->engine->name, OUR_ENGINE) != 0 &&
+		       !same_files(&pair, unit));
 }
 
 void

@@ -31,6 +31,12 @@ struct stale {
 /* One for each unit of the sequencer, in its order. */
 void stale_find(const struct paths *paths, const struct sequencer *sequencer,
 	struct stale out[SEQUENCER_UNITS_MAX]);
+/*
+ * What the unit starts with is not the same in two generations, or one is
+ * gone. mailherd.conf, which our own programs read, does not count.
+ */
+bool stale_differs(const struct paths *paths, const struct unit *unit,
+	int before, int now);
 /* The generation that a running unit reads; 0: not known. */
 int stale_generation(const struct unit *unit);
 

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/strangers.h"
 #include "base/fs.h"
 #include "base/strbuf.h"
 #include "supervise/launch.h"
@@ -297,6 +298,7 @@ fill_launch(const struct tree_input *input,
 			arena, "%s/%s", input->paths->fifos, service->name),
 		.no_new_privs = service->no_new_privs,
 		.start_ms = service->start_ms,
+		.linger_ms = service->linger_ms,
 		.oom_score_adj = service->oom_score_adj,
 		.nofile = service->nofile,
 	};
@@ -468,9 +470,12 @@ remove_strangers(const struct tree_input *input, struct err *err)
 	while (result == 0 && (entry = readdir(directory)) != NULL) {
 		char path[PATH_MAX];
 
-		if (entry->d_name[0] == '.' ||
-			find_service(input->engines, input->engine_count,
-				entry->d_name) != NULL)
+		if (strncmp(entry->d_name, STRANGERS_PREFIX,
+			    strlen(STRANGERS_PREFIX)) != 0 &&
+			(entry->d_name[0] == '.' ||
+				find_service(input->engines,
+					input->engine_count,
+					entry->d_name) != NULL))
 			continue;
 		join(path, "%s/%s", input->paths->services, entry->d_name);
 		result = fs_remove_tree(path, err);

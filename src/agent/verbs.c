@@ -13,8 +13,10 @@
 
 #include "agent/agent.h"
 #include "agent/preparing.h"
+#include "agent/probation.h"
 #include "agent/report.h"
 #include "agent/roller.h"
+#include "agent/stale.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -40,7 +42,6 @@ struct errand {
 	const char *what; /* for the error */
 	int status_fine; /* exit status that is as good as 0 */
 	struct unit *unit; /* to restart; NULL: all */
-	struct err cause; /* of a step back */
 	void (*then)(struct errand *errand, const struct strbuf *output);
 };
 
@@ -119,14 +120,12 @@ fail(struct ipc_call *call, enum err_code code, const char *field,
 	ipc_fail(call, &err);
 }
 
-/* mailherd-prepare, then errand->then. use 0: the newest configuration. */
+/* mailherd-prepare, then errand->then. */
 static void
-start_prepare(struct errand *errand, int use)
+start_prepare(struct errand *errand)
 {
-	char number[16];
-	const char *arguments[] = { use > 0 ? "--use" : NULL, number, NULL };
+	static const char *const arguments[] = { NULL };
 
-	snprintf(number, sizeof(number), "%d", use);
 	preparing_start(
 		errand->agent->service, arguments, on_errand_done, errand);
 }
@@ -159,69 +158,27 @@ answer_wait(struct ipc_call *call, json_t *request UNUSED, void *context)
 	agent_turn(agent);
 }
 
-/* For `mailherd status`; the next mailherd-prepare takes it away. */
 static void
-keep_obstacle(const struct agent *agent, const struct err *cause)
+restart_unit(struct errand *errand, const struct strbuf *output UNUSED)
 {
-	char path[PATH_MAX];
-	struct err err;
-
-	snprintf(path, sizeof(path), "%s/render-error",
-		agent->service->paths.run);
-	if (record_replace(path, cause->text, 0600, &err) == -1)
-		log_warn("cause of a step back not kept", LOG_ERR(&err));
-}
-
-static void
-restart_with_previous(struct errand *errand, const struct strbuf *output UNUSED)
-{
-	struct unit *unit = errand->unit;
-
-	keep_obstacle(errand->agent, &errand->cause);
-	/* The reply tells the cause now; the way back needs no listener. */
-	ipc_fail(errand->call, &errand->cause);
-	sequencer_restart(unit);
-	agent_turn(errand->agent);
-}
-
-/* It does not become ready with what was rendered for this restart. */
-static void
-step_back(struct agent *agent, const struct agent_waiter *waiter,
-	const struct err *err)
-{
-	struct errand *errand =
-		errand_new(agent, waiter->call, "stepping back");
-
-	errand->unit = waiter->unit;
-	errand->cause = *err;
-	err_prefix(&errand->cause,
-		"configuration %d is in force again, because with the new one",
-		waiter->previous);
-	errand->then = restart_with_previous;
-	start_prepare(errand, waiter->previous);
-}
-
-static void
-restart_unit(struct errand *errand, const struct strbuf *output)
-{
-	int previous = preparing_number(output, "previous ");
+	struct agent *agent = errand->agent;
 	struct record_ended ended;
 
+	probation_begin(agent->probation, stale_generation(errand->unit));
 	record_read_ended(errand->unit->directory, &ended);
 	sequencer_restart(errand->unit);
-	agent_wait(errand->agent,
-		&(struct agent_waiter){ .call = errand->call,
-			.kind = AGENT_WAIT_UNIT,
-			.unit = errand->unit,
-			.failed = previous > 0 ? step_back : NULL,
-			.previous = previous,
-			.failures = ended.count });
-	agent_turn(errand->agent);
+	agent_wait(agent, &(struct agent_waiter){ .call = errand->call,
+				  .kind = AGENT_WAIT_UNIT,
+				  .unit = errand->unit,
+				  .failures = ended.count });
+	agent_turn(agent);
 }
 
 static void
-restart_all(struct errand *errand, const struct strbuf *output UNUSED)
+restart_all(struct errand *errand, const struct strbuf *output)
 {
+	probation_begin(errand->agent->probation,
+		preparing_number(output, "previous "));
 	agent_stop_all(errand->agent, true);
 	agent_wait(errand->agent, &(struct agent_waiter){ .call = errand->call,
 					  .kind = AGENT_WAIT_DOWN });
@@ -269,7 +226,7 @@ answer_restart(struct ipc_call *call, json_t *request, void *context)
 	errand = errand_new(agent, call, "preparing the restart");
 	errand->unit = unit;
 	errand->then = unit != NULL ? restart_unit : restart_all;
-	start_prepare(errand, 0);
+	start_prepare(errand);
 }
 
 static void
@@ -397,7 +354,7 @@ answer_render(struct ipc_call *call, json_t *request UNUSED, void *context)
 	struct errand *errand = errand_new(context, call, "rendering");
 
 	errand->then = reply_render;
-	start_prepare(errand, 0);
+	start_prepare(errand);
 }
 
 static const struct ipc_field NO_FIELDS[] = { { .name = NULL } };

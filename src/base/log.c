@@ -6,9 +6,13 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/strbuf.h"
@@ -18,6 +22,7 @@
 static enum log_level threshold = LOG_LEVEL_INFO;
 static log_sink_fn *sink_fn;
 static void *sink_context;
+static atomic_int dropped; /* lines, since the last one that was written */
 
 static const char *const LEVEL_NAMES[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -90,11 +95,31 @@ write_field(struct strbuf *out, const struct log_field *field)
 		write_quoted(out, text);
 }
 
-static void
+/* False when there is no room: standard error does not block. */
+static bool
 write_line(const char *line, size_t length)
 {
-	while (write(STDERR_FILENO, line, length) < 0 && errno == EINTR)
-		continue;
+	ssize_t written;
+
+	do {
+		written = write(STDERR_FILENO, line, length);
+	} while (written < 0 && errno == EINTR);
+	return written >= 0 || errno != EAGAIN;
+}
+
+/* What was dropped is said as soon as there is room again. */
+static void
+write_or_count(const char *line, size_t length)
+{
+	char text[64];
+	int count = atomic_exchange(&dropped, 0);
+	int text_length = snprintf(text, sizeof(text),
+		"warn: log lines were dropped count=%d\n", count);
+
+	if (count > 0 && !write_line(text, (size_t)text_length))
+		atomic_fetch_add(&dropped, count);
+	if (!write_line(line, length))
+		atomic_fetch_add(&dropped, 1);
 }
 
 static void
@@ -110,7 +135,7 @@ deliver(struct strbuf *line)
 		strbuf_add_text(line, "...");
 	}
 	strbuf_add_char(line, '\n');
-	write_line(line->data, line->length);
+	write_or_count(line->data, line->length);
 }
 
 void
@@ -126,6 +151,17 @@ log_event(enum log_level level, const char *sentence,
 		write_field(&line, f);
 	deliver(&line);
 	strbuf_deinit(&line);
+}
+
+void
+log_never_block(void)
+{
+	struct stat status;
+	int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+	if (flags != -1 && fstat(STDERR_FILENO, &status) == 0 &&
+		S_ISFIFO(status.st_mode))
+		(void)fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
 }
 
 void

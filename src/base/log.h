@@ -8,7 +8,12 @@
  *
  *	log_info("login refused", LOG_TEXT("user", user), LOG_TEXT("ip", ip));
  *
- * The sink and threshold are the one process-wide state of base.
+ * A daemon does not wait for its reader: when standard error is a FIFO
+ * that is full (the logger is away) lines are dropped, counted, and the
+ * number is written when there is room again (log_never_block()).
+ *
+ * The sink, the threshold and that count are the one process-wide state of
+ * base.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -55,6 +60,8 @@ struct log_field {
 
 void log_event(enum log_level level, const char *sentence,
 	const struct log_field *fields);
+/* For a FIFO that no other program writes to by the same descriptor. */
+void log_never_block(void);
 void log_set_level(enum log_level level);
 /* Tests look at lines through this; NULL restores standard error. */
 typedef void log_sink_fn(const char *line, void *context);

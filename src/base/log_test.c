@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -121,6 +122,38 @@ a_long_line_is_one_write(void **state)
 	assert_memory_equal(line, "info: long v=short\n", length);
 }
 
+/* Nobody reads: what does not fit is dropped, and said when there is room. */
+static void
+a_full_fifo_blocks_nobody(void **state)
+{
+	char text[4096], last[256];
+	int fifo[2], before = dup(STDERR_FILENO);
+	ssize_t length = 0, part;
+
+	(void)state;
+	assert_int_equal(pipe(fifo), 0);
+	memset(text, 'x', 2000);
+	text[2000] = '\0';
+	assert_int_equal(dup2(fifo[1], STDERR_FILENO), STDERR_FILENO);
+	close(fifo[1]);
+	log_never_block();
+	for (int i = 0; i < 100; i++)
+		log_info("long", LOG_TEXT("v", text));
+	assert_int_equal(fcntl(fifo[0], F_SETFL, O_NONBLOCK), 0);
+	while ((part = read(fifo[0], text, sizeof(text))) > 0)
+		length += part;
+	assert_true(length > 60000);
+	log_info("room again");
+	part = read(fifo[0], last, sizeof(last) - 1);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(fifo[0]);
+	assert_true(part > 0);
+	last[part] = '\0';
+	assert_non_null(strstr(last, "warn: log lines were dropped count="));
+	assert_non_null(strstr(last, "\ninfo: room again\n"));
+}
+
 int
 main(void)
 {
@@ -129,6 +162,7 @@ main(void)
 		cmocka_unit_test(a_sentence_may_stand_alone),
 		cmocka_unit_test(levels_below_the_threshold_are_silent),
 		cmocka_unit_test(a_long_line_is_one_write),
+		cmocka_unit_test(a_full_fifo_blocks_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,10 @@ MUST_CHECK int lifecycle_ask(const struct command_call *call, const char *verb,
 	struct err *err);
 /* Starts what is down and waits for its first verdict; ERR_* when failed. */
 MUST_CHECK int lifecycle_start(struct command_call *call, struct err *err);
-/* `restart --changed`; the agent's answer is a new reference. */
+/*
+ * `restart --changed`: the agent first; the agent's answer is a new
+ * reference. May be asked for again after any failure.
+ */
 MUST_CHECK int lifecycle_roll(
 	const struct command_call *call, json_t **reply_out, struct err *err);
 /* Until the suite is healthy or failed. The answer is a new reference. */

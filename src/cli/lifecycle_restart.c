@@ -68,21 +68,22 @@ restart_agent(const struct command_call *call, struct err *err)
 static bool
 is_agent_stale(const json_t *report)
 {
-	json_t *service;
-	size_t i;
+	const json_t *services = json_object_get(report, "services");
 
-	json_array_foreach(json_object_get(report, "services"), i,
-		service) if (strcmp(text_of(service, "name"),
-				     LIFECYCLE_AGENT) ==
-			     0) return json_object_get(service, "stale") !=
-			NULL ||
-		json_is_true(json_object_get(service, "program_replaced"));
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *service = json_array_get(services, i);
+
+		if (strcmp(text_of(service, "name"), LIFECYCLE_AGENT) == 0)
+			return json_object_get(service, "stale") != NULL ||
+			       json_is_true(json_object_get(
+				       service, "program_replaced"));
+	}
 	return false;
 }
 
 /* An agent of an older release may not know what follows. */
 static int
-renew_agent(const struct command_call *call, struct err *err)
+renew_agent(const struct command_call *call, bool *renewed_out, struct err *err)
 {
 	json_t *report;
 	bool stale;
@@ -92,7 +93,27 @@ renew_agent(const struct command_call *call, struct err *err)
 		return -1;
 	stale = is_agent_stale(report);
 	json_decref(report);
+	*renewed_out = stale;
 	return stale ? restart_agent(call, err) : 0;
+}
+
+/* Its own part, which the new agent knows nothing of. */
+static void
+note_agent(json_t *reply)
+{
+	json_t *services = json_object_get(reply, "services");
+	json_int_t changed =
+		json_integer_value(json_object_get(reply, "changed"));
+
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		json_t *service = json_array_get(services, i);
+
+		if (strcmp(text_of(service, "name"), LIFECYCLE_AGENT) == 0 &&
+			json_object_set_new(service, "action",
+				json_string("restarted")) == -1)
+			return; /* no memory: it is only told */
+	}
+	(void)json_object_set_new(reply, "changed", json_integer(changed + 1));
 }
 
 /* A new configuration may be one for the agent, too: it says so. */
@@ -100,7 +121,9 @@ int
 lifecycle_roll(
 	const struct command_call *call, json_t **reply_out, struct err *err)
 {
-	if (renew_agent(call, err) == -1)
+	bool renewed;
+
+	if (renew_agent(call, &renewed, err) == -1)
 		return -1;
 	for (int i = 0; i < AGENT_ROUNDS; i++) {
 		json_t *reply;
@@ -109,10 +132,13 @@ lifecycle_roll(
 			    err) == -1)
 			return -1;
 		if (!json_is_true(json_object_get(reply, "restart_agent"))) {
+			if (renewed)
+				note_agent(reply);
 			*reply_out = reply;
 			return 0;
 		}
 		json_decref(reply);
+		renewed = true;
 		if (restart_agent(call, err) == -1)
 			return -1;
 	}
@@ -123,13 +149,18 @@ lifecycle_roll(
 static void
 print_roll(const json_t *reply, int64_t ms)
 {
-	json_t *service;
-	size_t i;
+	const json_t *services = json_object_get(reply, "services");
 
-	json_array_foreach(json_object_get(reply, "services"), i,
-		service) if (strcmp(text_of(service, "action"), "untouched") !=
-			     0) printf("%s %s: %s\n", text_of(service, "name"),
-		text_of(service, "action"), text_of(service, "reason"));
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *service = json_array_get(services, i);
+		const char *reason = text_of(service, "reason");
+
+		if (strcmp(text_of(service, "action"), "untouched") == 0)
+			continue;
+		printf("%s %s%s%s\n", text_of(service, "name"),
+			text_of(service, "action"), *reason ? ": " : "",
+			reason);
+	}
 	if (json_integer_value(json_object_get(reply, "changed")) == 0)
 		puts("nothing to do");
 	else

@@ -70,18 +70,75 @@ print_service(const json_t *service)
 	printf(" %8d ", (int)number_of(service, "restarts"));
 	if (number_of(service, "crashes") > 0)
 		printf(" %d crashes;", (int)number_of(service, "crashes"));
-	if (json_is_true(json_object_get(service, "program_replaced")))
-		printf(" runs a replaced program: mailherd restart %s;",
-			text_of(service, "name"));
 	print_back_off(service);
 	printf(" %s\n", text_of(service, "note"));
 }
 
-static void
-print_report(json_t *report)
+/* Several services with one reason: one line, at the first of them. */
+static bool
+is_told(const json_t *services, size_t until, const char *reason)
 {
-	json_t *item;
-	size_t i;
+	for (size_t i = 0; i < until; i++)
+		if (strcmp(text_of(json_array_get(services, i), "stale"),
+			    reason) == 0)
+			return true;
+	return false;
+}
+
+static void
+print_stale(const json_t *services)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const char *reason =
+			text_of(json_array_get(services, i), "stale");
+
+		if (*reason == '\0' || is_told(services, i, reason))
+			continue;
+		printf("Stale, %s:", reason);
+		for (size_t j = i; j < json_array_size(services); j++) {
+			const json_t *service = json_array_get(services, j);
+
+			if (strcmp(text_of(service, "stale"), reason) == 0)
+				printf(" %s", text_of(service, "name"));
+		}
+		putchar('\n');
+		some = true;
+	}
+	if (some)
+		puts("  mailherd restart --changed brings them up to date");
+}
+
+/* What is bad is told in full, what is well only by its name. */
+static void
+print_facts(const json_t *facts)
+{
+	const char *before = "Well: ";
+
+	for (size_t i = 0; i < json_array_size(facts); i++) {
+		const json_t *fact = json_array_get(facts, i);
+
+		if (!json_is_true(json_object_get(fact, "ok")))
+			printf("%s: FAILED %s\n", text_of(fact, "name"),
+				text_of(fact, "text"));
+	}
+	for (size_t i = 0; i < json_array_size(facts); i++) {
+		const json_t *fact = json_array_get(facts, i);
+
+		if (!json_is_true(json_object_get(fact, "ok")))
+			continue;
+		printf("%s%s", before, text_of(fact, "name"));
+		before = ", ";
+	}
+	if (*before == ',')
+		putchar('\n');
+}
+
+static void
+print_report(const json_t *report)
+{
+	const json_t *services = json_object_get(report, "services");
 
 	printf("%s: %s (profile %s, mailherd %s, %s)\n",
 		text_of(report, "hostname"), text_of(report, "state"),
@@ -89,16 +146,13 @@ print_report(json_t *report)
 		text_of(report, "architecture"));
 	printf("%-12s %-9s %8s %8s %8s\n", "SERVICE", "STATE", "PID", "UPTIME",
 		"RESTARTS");
-	json_array_foreach(json_object_get(report, "services"), i, item)
-		print_service(item);
-	json_array_foreach(json_object_get(report, "health"), i, item)
-		printf("%s: %s %s\n", text_of(item, "name"),
-			json_is_true(json_object_get(item, "ok")) ? "healthy"
-								  : "failed",
-			text_of(item, "text"));
+	for (size_t i = 0; i < json_array_size(services); i++)
+		print_service(json_array_get(services, i));
 	if (json_object_get(report, "render_error") != NULL)
 		printf("The newest configuration is not in force: %s\n",
 			text_of(report, "render_error"));
+	print_stale(services);
+	print_facts(json_object_get(report, "health"));
 }
 
 static int

@@ -223,6 +223,7 @@ service_main(const struct service *service, int argc, char **argv)
 		print_usage(stdout, service);
 		return EXIT_SUCCESS;
 	}
+	log_never_block();
 	umask(SERVICE_UMASK);
 	if (paths_init(&state.paths, options.root, &err) < 0 ||
 		enter(&state, &err) < 0 || run_loop(&state, &err) < 0) {

@@ -26,6 +26,7 @@
 #define CHECKS_MAX ARRAY_LENGTH(((struct engine *)0)->checks)
 #define DEFAULT_START_MS 10000
 #define DEFAULT_STOP_MS 5000
+#define DEFAULT_LINGER_MS 300
 #define DEFAULT_STOP_ORDER 50
 #define DEFAULT_PREFER_MS 60000
 
@@ -546,6 +547,7 @@ read_service(struct engine_reader *r, void *target, const char *value,
 		.prefer_ms = DEFAULT_PREFER_MS,
 		.start_ms = DEFAULT_START_MS,
 		.stop_ms = DEFAULT_STOP_MS,
+		.linger_ms = DEFAULT_LINGER_MS,
 		.stop_order = DEFAULT_STOP_ORDER,
 		.ready = ENGINE_READY_NONE,
 		.essential = true,
@@ -665,6 +667,7 @@ static const struct key service_keys[] = {
 	SERVICE_KEY("prefer_ms", read_int, prefer_ms),
 	SERVICE_KEY("start_ms", read_int, start_ms),
 	SERVICE_KEY("stop_ms", read_int, stop_ms),
+	SERVICE_KEY("linger_ms", read_int, linger_ms),
 	SERVICE_KEY("stop_order", read_int, stop_order),
 	SERVICE_KEY("ready", read_ready, ready),
 	SERVICE_KEY("probe", read_argv, probe),

@@ -53,6 +53,7 @@ static const struct launch_key LAUNCH_KEYS[] = {
 	LIST(capabilities, ENGINE_LIST_MAX),
 	NUMBER(no_new_privs),
 	NUMBER(start_ms),
+	NUMBER(linger_ms),
 	NUMBER(oom_score_adj),
 	NUMBER(nofile),
 };

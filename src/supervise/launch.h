@@ -40,6 +40,7 @@ struct launch {
 	const char *capabilities[ENGINE_LIST_MAX];
 	int no_new_privs;
 	int start_ms;
+	int linger_ms; /* for mailherd-finish */
 	int oom_score_adj;
 	int nofile;
 };
