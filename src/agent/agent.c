@@ -499,13 +499,18 @@ int
 agent_load(struct service_state *state, struct err *err)
 {
 	struct agent *agent = xmalloc(sizeof(*agent));
+	int answer;
 
 	agent->service = state;
 	agent->arena = arena_new();
 	state->program = agent;
-	if (instance_load(&state->paths, agent->arena, &agent->instance, err) ==
-		-1)
+	answer = instance_load_or_last(
+		&state->paths, agent->arena, &agent->instance, err);
+	if (answer == -1)
 		return -1;
+	if (answer == 1)
+		log_warn("mailherd.conf is wrong, going on with the last one",
+			LOG_ERR(err));
 	return engine_load_all(&state->paths, &agent->instance, NULL,
 		agent->arena, &agent->engines, &agent->engine_count, err);
 }

@@ -90,17 +90,6 @@ newest_number(const struct paths *paths)
 	return newest;
 }
 
-static bool
-is_used_by(const char *service, int number)
-{
-	struct record_started started;
-	struct record_loaded loaded;
-
-	record_read_started(service, &started);
-	record_read_loaded(service, &loaded);
-	return number == started.generation || number == loaded.generation;
-}
-
 /* What a service runs with is kept, to be compared with what is new. */
 static bool
 is_used(const struct paths *paths, int number)
@@ -119,7 +108,7 @@ is_used(const struct paths *paths, int number)
 			continue;
 		snprintf(service, sizeof(service), "%s/%s", paths->services,
 			entry->d_name);
-		used = is_used_by(service, number);
+		used = record_generation(service) == number;
 	}
 	closedir(directory);
 	return used;
@@ -279,14 +268,17 @@ copy_instance(const struct paths *paths, const char *tree, struct err *err)
 {
 	struct strbuf text, copy;
 	struct span rest, line;
+	struct stat status;
 	char folder[PATH_MAX], path[PATH_MAX];
 	int result;
 
 	snprintf(folder, sizeof(folder), "%s/" OUR_FOLDER, tree);
-	snprintf(path, sizeof(path), "%s/" OUR_FOLDER "/mailherd.conf", tree);
+	snprintf(path, sizeof(path), "%s/" INSTANCE_COPY, tree);
 	strbuf_init(&text, INSTANCE_SIZE_MAX);
 	strbuf_init(&copy, INSTANCE_SIZE_MAX);
 	result = fs_read(paths->config, INSTANCE_SIZE_MAX, &text, err);
+	if (stat(paths->config, &status) == -1)
+		status.st_mode = 0600;
 	rest = strbuf_span(&text);
 	while (result == 0 && span_split(&rest, '\n', &line))
 		if (line.length > 0 && line.data[0] != '#') {
@@ -296,7 +288,8 @@ copy_instance(const struct paths *paths, const char *tree, struct err *err)
 	if (result == 0)
 		result = fs_make_directory(folder, 0755, 0, 0, err);
 	if (result == 0)
-		result = record_replace(path, copy.data, 0600, err);
+		result = record_replace(
+			path, copy.data, status.st_mode & ACCESSPERMS, err);
 	strbuf_deinit(&text);
 	strbuf_deinit(&copy);
 	return result;

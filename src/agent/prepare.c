@@ -53,6 +53,8 @@ static const struct rehearsal_kind {
 	{ "diff", rehearsal_diff },
 };
 
+#define STAYS_IN_FORCE "the configuration before it stays in force"
+
 /* Owners and files of the run tree; the users, ports and end of checkers;
  * nft. */
 static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
@@ -103,9 +105,7 @@ render(const struct tree_input *input, const struct options *options,
 		write_obstacle(input->paths, err->text);
 		if (!is_last_kept)
 			return -1;
-		fprintf(stderr,
-			"%s\nthe configuration before it stays in force\n",
-			err->text);
+		fprintf(stderr, "%s\n" STAYS_IN_FORCE "\n", err->text);
 		return 0;
 	}
 	write_obstacle(input->paths, "");
@@ -147,6 +147,23 @@ isolate(const struct tree_input *input, const struct options *options)
 			state.text);
 }
 
+/* 1: the last one that was right, which is in force already. */
+static int
+load_instance(const struct paths *paths, const struct options *options,
+	struct arena *arena, struct instance *instance_out, struct err *err)
+{
+	int answer = instance_load_or_last(paths, arena, instance_out, err);
+
+	if (answer == 0)
+		return 0;
+	if (options->rehearse == NULL)
+		write_obstacle(paths, err->text);
+	if (answer == -1 || !options->keep_last)
+		return -1;
+	fprintf(stderr, "%s\n" STAYS_IN_FORCE "\n", err->text);
+	return 1;
+}
+
 static int
 prepare(const struct options *options, struct arena *arena, struct err *err)
 {
@@ -155,6 +172,7 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	struct engine *engines;
 	struct tree_input input = { .paths = &paths, .instance = &instance };
 	const struct rehearsal rehearsal = { &input, arena, options->json };
+	int answer;
 
 	if (paths_init(&paths, options->root, err) == -1 ||
 		jail_enter(&JAIL, &paths, err) == -1 ||
@@ -168,9 +186,9 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	}
 	if (options->use > 0)
 		return generation_use(&paths, options->use, err);
-	if (instance_load(&paths, arena, &instance, err) == -1 ||
-		engine_load_all(&paths, &instance, NULL, arena, &engines,
-			&input.engine_count, err) == -1)
+	answer = load_instance(&paths, options, arena, &instance, err);
+	if (answer == -1 || engine_load_all(&paths, &instance, NULL, arena,
+				    &engines, &input.engine_count, err) == -1)
 		return -1;
 	input.engines = engines;
 	if (options->rehearse != NULL)
@@ -178,7 +196,7 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	isolate(&input, options);
 	if (tree_prepare(&input, err) == -1)
 		return -1;
-	return render(&input, options, arena, err);
+	return answer == 1 ? 0 : render(&input, options, arena, err);
 }
 
 static int

@@ -83,7 +83,7 @@ has_failed(const struct probation *probation, size_t place, struct err *err)
 	struct record_ended ended;
 
 	if (!probation->counts[place] ||
-		stale_generation(unit) != probation->trial.current)
+		record_generation(unit->directory) != probation->trial.current)
 		return false;
 	if (unit->state == UNIT_OVERDUE) {
 		(void)agent_unit_error(unit, err); /* is the error */

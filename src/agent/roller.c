@@ -394,7 +394,7 @@ generation_before(const struct roller *roller)
 		const struct roll_item *item = &roller->roll.items[i];
 
 		if (item->state != ROLL_UNTOUCHED)
-			before = stale_generation(item->unit);
+			before = record_generation(item->unit->directory);
 	}
 	return before;
 }

@@ -135,22 +135,6 @@ check_process(pid_t pid, pid_t session, void *context)
 	}
 }
 
-int
-stale_generation(const struct unit *unit)
-{
-	struct record_started started;
-	struct record_loaded loaded;
-
-	record_read_started(unit->directory, &started);
-	record_read_loaded(unit->directory, &loaded);
-	return loaded.process.pid > 0 &&
-			       loaded.process.pid == started.process.pid &&
-			       loaded.process.start_ticks ==
-				       started.process.start_ticks
-		       ? loaded.generation
-		       : started.generation;
-}
-
 /* Two generations of one instance. */
 struct pair {
 	const struct paths *paths;
@@ -285,7 +269,7 @@ stale_find(const struct paths *paths, const struct sequencer *sequencer,
 
 		if (unit->status.pid == 0)
 			continue;
-		pair.before = stale_generation(unit);
+		pair.before = record_generation(unit->directory);
 		if (pair.before != pair.now)
 			check_configuration(&pair, unit, &out[i]);
 	}

@@ -37,7 +37,5 @@ void stale_find(const struct paths *paths, const struct sequencer *sequencer,
  */
 bool stale_differs(const struct paths *paths, const struct unit *unit,
 	int before, int now);
-/* The generation that a running unit reads; 0: not known. */
-int stale_generation(const struct unit *unit);
 
 #endif

@@ -16,7 +16,6 @@
 #include "agent/probation.h"
 #include "agent/report.h"
 #include "agent/roller.h"
-#include "agent/stale.h"
 #include "agent/tree.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -164,7 +163,8 @@ restart_unit(struct errand *errand, const struct strbuf *output UNUSED)
 	struct agent *agent = errand->agent;
 	struct record_ended ended;
 
-	probation_begin(agent->probation, stale_generation(errand->unit));
+	probation_begin(
+		agent->probation, record_generation(errand->unit->directory));
 	record_read_ended(errand->unit->directory, &ended);
 	sequencer_restart(errand->unit);
 	agent_wait(agent, &(struct agent_waiter){ .call = errand->call,

@@ -42,7 +42,7 @@ set_zone(const struct paths *paths)
 	struct instance instance = { 0 };
 	struct err err;
 
-	if (instance_load(paths, arena, &instance, &err) < 0) {
+	if (instance_load_or_last(paths, arena, &instance, &err) < 0) {
 		log_warn("configuration cannot be read, stamping in UTC",
 			LOG_ERR(&err));
 		instance.timezone = "Etc/UTC";

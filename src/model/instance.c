@@ -511,25 +511,45 @@ instance_profile_name(enum instance_profile profile)
 	return PROFILE_NAMES[profile];
 }
 
-int
-instance_load(const struct paths *paths, struct arena *arena,
-	struct instance *instance_out, struct err *err)
+static int
+load_file(const char *path, struct arena *arena, struct instance *instance_out,
+	struct err *err)
 {
 	struct strbuf text;
 	int status = -1;
 
 	strbuf_init(&text, CONFIG_FILE_SIZE_MAX);
-	if (fs_read(paths->config, CONFIG_FILE_SIZE_MAX, &text, err) != 0) {
-		if (err != NULL && err->code == ERR_NOT_FOUND)
-			(void)err_remedy(err,
-				"run mailherd setup, or name the instance with --root");
-		goto out;
-	}
-	status = read_text(
-		strbuf_span(&text), paths->config, arena, instance_out, err);
-out:
+	if (fs_read(path, CONFIG_FILE_SIZE_MAX, &text, err) == 0)
+		status = read_text(
+			strbuf_span(&text), path, arena, instance_out, err);
 	strbuf_deinit(&text);
 	return status;
+}
+
+int
+instance_load(const struct paths *paths, struct arena *arena,
+	struct instance *instance_out, struct err *err)
+{
+	if (load_file(paths->config, arena, instance_out, err) == 0)
+		return 0;
+	if (err != NULL && err->code == ERR_NOT_FOUND)
+		(void)err_remedy(err,
+			"run mailherd setup, or name the instance with --root");
+	return -1;
+}
+
+int
+instance_load_or_last(const struct paths *paths, struct arena *arena,
+	struct instance *instance_out, struct err *why_out)
+{
+	struct err ignored;
+	char copy[PATHS_MAX + sizeof("/" INSTANCE_COPY)];
+
+	if (instance_load(paths, arena, instance_out, why_out) == 0)
+		return 0;
+	(void)snprintf(
+		copy, sizeof(copy), "%s/" INSTANCE_COPY, paths->rendered);
+	return load_file(copy, arena, instance_out, &ignored) == 0 ? 1 : -1;
 }
 
 #define CONFIG_HEAD                                                                      \

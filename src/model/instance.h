@@ -94,6 +94,15 @@ MUST_CHECK int instance_each_line(const struct paths *paths,
 MUST_CHECK int instance_draft(const struct paths *paths,
 	const char *const *pairs, struct strbuf *draft_out, bool *same_out,
 	struct err *err);
+/* The last one that came into force, below the rendered tree. */
+#define INSTANCE_COPY "mailherd/mailherd.conf"
+/*
+ * For what must run: 0 as above; 1 mailherd.conf is wrong (why_out says
+ * how), the last one that was right was read instead; -1 neither.
+ */
+MUST_CHECK int instance_load_or_last(const struct paths *paths,
+	struct arena *arena, struct instance *instance_out,
+	struct err *why_out);
 /*
  * Writes keys that `up` and `setup` were given (key, value pairs, NULL
  * ended) into mailherd.conf, keeping comments and other lines; checks the

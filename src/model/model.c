@@ -25,7 +25,7 @@ model_open(const struct paths *paths, const char *actor, struct arena *arena,
 	struct model model = { .arena = arena, .actor = actor };
 	struct instance instance;
 
-	if (instance_load(paths, arena, &instance, err) != 0)
+	if (instance_load_or_last(paths, arena, &instance, err) < 0)
 		return -1;
 	model.hostname = instance.hostname;
 	if (!fs_exists(paths->core_db)) {

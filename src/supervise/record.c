@@ -151,6 +151,22 @@ record_write_started(const char *service, const struct record_started *record,
 }
 
 int
+record_generation(const char *service)
+{
+	struct record_started started;
+	struct record_loaded loaded;
+
+	record_read_started(service, &started);
+	record_read_loaded(service, &loaded);
+	return loaded.process.pid > 0 &&
+			       loaded.process.pid == started.process.pid &&
+			       loaded.process.start_ticks ==
+				       started.process.start_ticks
+		       ? loaded.generation
+		       : started.generation;
+}
+
+int
 record_write_loaded(const char *service, const struct record_loaded *record,
 	struct err *err)
 {

@@ -50,6 +50,8 @@ void record_read_loaded(const char *service, struct record_loaded *out);
 void record_read_ended(const char *service, struct record_ended *out);
 MUST_CHECK int record_write_started(const char *service,
 	const struct record_started *record, struct err *err);
+/* The generation that the service's process reads; 0: not known. */
+int record_generation(const char *service);
 MUST_CHECK int record_write_loaded(const char *service,
 	const struct record_loaded *record, struct err *err);
 MUST_CHECK int record_write_ended(const char *service,

@@ -48,7 +48,8 @@ program_prepare(struct service_state *state, struct err *err)
 	snprintf(program->agent, sizeof(program->agent), "%.*s/watch/agent",
 		(int)sizeof(program->agent) - (int)sizeof("/watch/agent"),
 		state->paths.sockets);
-	if (instance_load(&state->paths, program->arena, instance, err) < 0)
+	if (instance_load_or_last(
+		    &state->paths, program->arena, instance, err) < 0)
 		return -1;
 	program->options = (struct resolver_check_options){
 		.skip = instance->resolver_check_skip,

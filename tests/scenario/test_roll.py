@@ -207,7 +207,8 @@ def test_files_that_changed_are_reloaded(lab, rolled, session):
     wait_for(lambda: time.monotonic() > reloaded + AFTER_RELOAD_SECONDS,
              AFTER_RELOAD_SECONDS + 1, "what Dovecot would have ended")
     session.send(b"DONE\r\n")
-    assert session.readline().startswith(b"idle OK")
+    lines = iter(session.readline, b"")
+    assert any(line.startswith(b"idle OK") for line in lines)
 
 
 def test_a_listener_that_changes_is_a_restart(lab, rolled):
@@ -220,16 +221,42 @@ def test_a_listener_that_changes_is_a_restart(lab, rolled):
     with Smtp(lab.client, rolled.host.ipv4, 587) as smtp:
         assert "rolled" in smtp.greeting
 
-    rolled.configure({"sieve": "4191"})
+    rolled.configure({"listen.sieve": "*:4191"})
     actions, _ = rolled.roll()
     assert actions["dovecot"] == "restarted"
-    assert "postfix" not in actions and "nginx" not in actions
+    assert "postfix" not in actions and "rspamd" not in actions
+    assert actions["nginx"] == "reloaded"  # its page names the ports
     lab.client.connect(rolled.host.ipv4, 4191).close()
     with pytest.raises(ConnectionRefusedError):
         lab.client.connect(rolled.host.ipv4, 4190)
-    rolled.configure({"sieve": "4190"})
+    rolled.configure({"listen.sieve": "*:4190"})
     rolled.roll()
     assert rolled.stale() == {}
+
+
+def test_a_wrong_mailherd_conf_breaks_nothing(rolled):
+    """A new agent, a new logger and a start go on with the last one."""
+    generation = rolled.status()["generation"]
+    rolled.configure({"listen.sieve": "*:4190", "no-such-key": "1"})
+    try:
+        rolled.replace("lib/mailherd/mailherd-*")
+        error = refuse(rolled, "restart", "--changed")
+        assert "no-such-key" in error
+        report = rolled.status()
+        assert report["state"] == "healthy"
+        assert report["generation"] == generation
+        assert "no-such-key" in report["render_error"]
+        rolled.down()
+        assert "no-such-key" in rolled.up().stderr
+        assert rolled.status()["generation"] == generation
+    finally:
+        with open(rolled.config, encoding="utf-8") as present:
+            lines = [line for line in present
+                     if not line.startswith("no-such-key")]
+        with open(rolled.config, "w", encoding="utf-8") as out:
+            out.writelines(lines)
+    rolled.roll()
+    assert rolled.stale() == {} and "render_error" not in rolled.status()
 
 
 def test_a_replaced_engine_is_restarted(rolled):
