@@ -255,9 +255,10 @@ judge_waiter(const struct agent *agent, const struct agent_waiter *waiter,
 			return agent_unit_error(waiter->unit, err);
 		if (ends_again_and_again(waiter, err))
 			return -1;
-		return !waiter->unit->restarting &&
-		       (waiter->unit->state == UNIT_READY ||
-			       waiter->unit->state == UNIT_OFF);
+		return sequencer_stays_ready(
+			       waiter->unit, clock_monotonic_ms()) ||
+		       (waiter->unit->state == UNIT_OFF &&
+			       !waiter->unit->restarting);
 	case AGENT_WAIT_HEALTHY:
 		if (verdict == SEQUENCER_FAILED)
 			return agent_unit_error(culprit, err);

@@ -180,7 +180,8 @@ step_restarting(struct roll *roll, struct roll_item *item, int64_t now_ms,
 		return fail(roll, item, err, "ends as soon as it is started");
 	if (unit->restarting ||
 		(unit->state != UNIT_OFF &&
-			(unit->state != UNIT_READY || process.pid == 0 ||
+			(!sequencer_stays_ready(unit, now_ms) ||
+				process.pid == 0 ||
 				!is_another(&process, &item->process))))
 		return 0;
 	item->took_ms = now_ms - item->began_ms;

@@ -229,6 +229,24 @@ test_one_at_a_time_and_databases_first(void **state)
 	assert_int_equal(roll_work(&f->roll), 3);
 }
 
+/* A probe may be answered by one that is about to end. */
+static void
+test_ready_by_a_probe_must_last(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_service probed = *unit_of(f, "base")->service;
+
+	probed.ready = ENGINE_READY_PROBE;
+	unit_of(f, "base")->service = &probed;
+	make_stale(f, "base", STALE_RESTART);
+	begin(f);
+	assert_int_equal(step(f, 0), 0);
+	become_ready(f, "base");
+	unit_of(f, "base")->ready_ms = 10;
+	assert_int_equal(step(f, 309), 0);
+	assert_int_equal(step(f, 310), 1);
+}
+
 static void
 test_ready_as_the_same_process_is_not_restarted(void **state)
 {
@@ -366,6 +384,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_nothing_stale_is_done_at_once),
 		TEST(test_one_at_a_time_and_databases_first),
+		TEST(test_ready_by_a_probe_must_last),
 		TEST(test_ready_as_the_same_process_is_not_restarted),
 		TEST(test_a_reload_that_is_not_taken_becomes_a_restart),
 		TEST(test_a_service_that_is_switched_off_counts_as_done),

@@ -15,6 +15,7 @@
 #include "base/compiler.h"
 
 #define RETRY_MS 50
+#define HOLD_MS 300
 #define HEALTH_PREFIX "health:"
 
 static const char *const STATE_NAMES[] = {
@@ -131,6 +132,15 @@ is_ready(const struct unit *unit)
 		       unit->service->ready == ENGINE_READY_NONE);
 }
 
+bool
+sequencer_stays_ready(const struct unit *unit, int64_t now_ms)
+{
+	int hold_ms = unit->service->ready == ENGINE_READY_PROBE ? HOLD_MS : 0;
+
+	return unit->state == UNIT_READY && !unit->restarting &&
+	       now_ms >= unit->ready_ms + hold_ms;
+}
+
 static bool
 is_down(const struct unit *unit)
 {
@@ -167,6 +177,7 @@ void
 sequencer_restart(struct unit *unit)
 {
 	unit->restarting = true;
+	unit->ready_ms = 0;
 	unit->ran_before = unit->state == UNIT_READY;
 	unit->stop_sent = false;
 }
@@ -235,6 +246,8 @@ mark_ready(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 		sequencer->operations->set_down_file(unit, false);
 		unit->settled = true;
 	}
+	if (unit->state != UNIT_READY || unit->ready_ms == 0)
+		unit->ready_ms = now_ms;
 	unit->state = UNIT_READY;
 	unit->stop_sent = false;
 	unit->ran_before = false;
@@ -250,6 +263,7 @@ mark_unready(struct unit *unit, int64_t now_ms)
 {
 	int64_t deadline_ms;
 
+	unit->ready_ms = 0;
 	if (unit->state == UNIT_READY || unit->started_ms == 0)
 		unit->started_ms = now_ms;
 	deadline_ms = unit->started_ms + unit->service->start_ms;

@@ -49,6 +49,7 @@ struct unit {
 	bool ran_before; /* so it does not wait for what it prefers */
 	int64_t began_ms; /* to be brought up; 0: not yet */
 	int64_t started_ms; /* 0: not begun */
+	int64_t ready_ms; /* since when it is ready; 0: it is not */
 	int64_t took_ms; /* from start to readiness; -1 unknown (adopted) */
 	char note[160]; /* what it waits for, or why it is degraded */
 	bool degraded; /* it runs without what it prefers */
@@ -97,6 +98,11 @@ void sequencer_init(struct sequencer *sequencer, const struct engine *engines,
 int64_t sequencer_step(struct sequencer *sequencer, int64_t now_ms);
 struct unit *sequencer_find(struct sequencer *sequencer, const char *service);
 void sequencer_restart(struct unit *unit);
+/*
+ * Ready, and not only for the moment in which a program that will end at
+ * once already takes a probe's connection.
+ */
+bool sequencer_stays_ready(const struct unit *unit, int64_t now_ms);
 /* It prefers something of which is known that it is not there. */
 bool sequencer_misses_known(
 	struct sequencer *sequencer, const struct unit *unit);

@@ -120,7 +120,7 @@ print_facts(const json_t *facts)
 		const json_t *fact = json_array_get(facts, i);
 
 		if (!json_is_true(json_object_get(fact, "ok")))
-			printf("%s: FAILED %s\n", text_of(fact, "name"),
+			printf("%s: failed %s\n", text_of(fact, "name"),
 				text_of(fact, "text"));
 	}
 	for (size_t i = 0; i < json_array_size(facts); i++) {
