@@ -192,6 +192,7 @@ REFUSED = [
     (["setup", "--ipv6", "maybe"], 2, "ipv6"),
     (["setup", "--listen", "http"], 2, "listen"),
     (["setup", "--listen", "ftp=21"], 2, "listen"),
+    (["up", "--container"], 2, "container"),
     (["setup", "--listen", "http=99999"], 2, "listen.http"),
     (["setup", "--listen", "http=*:443"], 2, "https"),
     (["setup", "--listen", "imap=198.51.100.1:143"], 3, "imap"),
@@ -212,6 +213,16 @@ def test_refusals_name_field_and_remedy(instance):
     assert instance.rows("SELECT max(id) FROM audit") == before
     with open(instance.config, encoding="utf-8") as config:
         assert config.read() == settings
+
+
+def test_the_environment_names_the_instance(instance):
+    def domains(*words):
+        return instance.host.run(
+            ["env", "MAILHERD_ROOT=" + instance.root, instance.binary,
+             *words, "domain", "list", "--json"]).stdout
+    assert domains() == instance.run("domain", "list", "--json").stdout
+    with pytest.raises(AssertionError, match="does not exist"):
+        domains("--root", "/nonexistent")
 
 
 def test_errors_do_not_command_the_terminal(instance):
