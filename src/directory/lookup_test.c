@@ -377,10 +377,17 @@ test_database_away(void **state)
 	struct lookup_mailbox mailbox;
 
 	lookup_set_database(fixture->lookup, NULL);
-	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		/* Those that do not depend on it are answered. */
+		bool constant = strcmp(rows[i].map, "transport") == 0 ||
+				strcmp(rows[i].map, "relay-domains") == 0;
+
 		assert_int_equal(
 			ask(fixture, rows[i].map, span_from(rows[i].key)),
-			LOOKUP_TEMP);
+			constant ? rows[i].answer : LOOKUP_TEMP);
+	}
+	assert_int_equal(
+		ask(fixture, "transport", span_from("*")), LOOKUP_NOT_FOUND);
 	assert_int_equal(
 		lookup_only_mailbox(fixture->lookup,
 			span_from("anna@example.org"), &mailbox, &fixture->err),
