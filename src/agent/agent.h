@@ -16,7 +16,7 @@
 #include "io/service.h"
 #include "supervise/record.h"
 
-#define AGENT_SERVERS 2
+#define AGENT_SERVERS 3
 
 enum agent_wait {
 	AGENT_WAIT_HEALTHY, /* until there is a verdict */

@@ -20,6 +20,7 @@ static const int CAPABILITIES[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
 static const struct service_socket SOCKETS[] = {
 	{ "control/agent", SERVICE_SEQPACKET, "mailherd" },
 	{ "watch/agent", SERVICE_SEQPACKET, "mailherd-watch" },
+	{ "directory/agent", SERVICE_SEQPACKET, "mailherd-directory" },
 	{ .name = NULL },
 };
 

@@ -26,7 +26,7 @@ struct retry_queue {
 	int64_t last_ms; /* 0: never */
 };
 
-static const char *const CAUSES[] = { "database", "directory.core",
+static const char *const CAUSES[] = { "database", "database.lookups",
 	"disk.database", "disk.mail", "disk.queue", "resolver" };
 
 static int

@@ -382,6 +382,8 @@ static const struct ipc_field HEALTH_FIELDS[] = {
 };
 
 static const char *const JOBS[] = { "mailherd", NULL };
+static const char *const REPORTERS[] = { "mailherd", "mailherd-watch",
+	"mailherd-directory", NULL };
 static const char *const JOBS_AND_WATCH[] = { "mailherd", "mailherd-watch",
 	NULL };
 
@@ -393,7 +395,7 @@ const struct ipc_verb AGENT_VERBS[] = {
 	{ "down", NO_FIELDS, NULL, answer_down },
 	{ "kick", KICK_FIELDS, JOBS, answer_kick },
 	{ "mailbox.garbage", GARBAGE_FIELDS, JOBS, answer_garbage },
-	{ "health", HEALTH_FIELDS, JOBS_AND_WATCH, answer_health },
+	{ "health", HEALTH_FIELDS, REPORTERS, answer_health },
 	{ "render", NO_FIELDS, JOBS, answer_render },
 	{ .name = NULL },
 };

@@ -2,20 +2,29 @@
 /*
  * A file away is said once when it goes and once when it comes back, not
  * per request. busy_ms is short because the loop waits with it.
+ *
+ * A file is another when its inode is, or that of the index (-shm) that all
+ * connections share: then somebody removed the log, and ours is nobody's.
+ * One that fails is closed and opened anew when it has had time to be
+ * mended, because what is cached may be from the time of the damage.
  */
 #include "directory/databases.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "directory/directory.h"
 #include "directory/lookup.h"
+#include "io/health.h"
 #include "store/schema.h"
+#include "store/wal_guard.h"
 
 #define CHECK_MS 250
 #define BUSY_MS 100
+#define MENDING_MS 3000 /* after the last failure */
 /* Pages of the covering indexes that a look-up walks, and little more. */
 #define CORE_PRAGMAS "PRAGMA cache_size=-4096"
 
@@ -23,10 +32,13 @@ struct file {
 	const char *path;
 	struct db **db;
 	int (*open)(const char *path, struct db **db_out, struct err *err);
-	dev_t device;
-	ino_t inode;
+	struct wal_identity file;
+	struct wal_identity index;
 	bool was_open; /* once */
 	bool said_away;
+	uint64_t failures; /* of the connection, seen by now */
+	int64_t mending_until_ms; /* 0: it does not fail */
+	struct health *health;
 };
 
 struct databases {
@@ -67,47 +79,92 @@ open_usage(const char *path, struct db **db_out, struct err *err)
 	return 0;
 }
 
-static void
-file_open(struct databases *databases, struct file *file)
+static struct wal_identity
+index_identity(const struct file *file)
 {
-	struct err err = { 0 };
-	struct stat st;
-	/* Before: one that is replaced meanwhile is seen at the next check. */
-	bool is_there = stat(file->path, &st) == 0;
+	char path[PATHS_MAX + 8];
 
-	if (file->open(file->path, file->db, &err) == -1) {
-		if (!file->said_away)
-			log_warn(
-				"database not available, answers are temporary failures until it is",
-				LOG_TEXT("file", file->path), LOG_ERR(&err));
-		file->said_away = true;
-		return;
-	}
-	if (is_there || stat(file->path, &st) == 0) {
-		file->device = st.st_dev;
-		file->inode = st.st_ino;
-	}
+	(void)snprintf(path, sizeof(path), "%s-shm", file->path);
+	return wal_identity_of(path);
+}
+
+static void
+note_away(struct file *file, const struct err *err)
+{
+	char text[HEALTH_TEXT_SIZE];
+
+	if (!file->said_away)
+		log_warn(
+			"database not available, answers are temporary failures until it is",
+			LOG_TEXT("file", file->path), LOG_ERR(err));
+	file->said_away = true;
+	(void)snprintf(
+		text, sizeof(text), "%.120s; %.75s", err->text, err->remedy);
+	health_set(file->health, false, text);
+}
+
+static void
+note_open(struct databases *databases, struct file *file)
+{
 	if (file->was_open)
 		directory_count(databases->directory, DIRECTORY_REOPENED);
 	if (file->was_open || file->said_away)
 		log_info("database open", LOG_TEXT("file", file->path));
 	file->was_open = true;
 	file->said_away = false;
+	file->failures = 0;
+	file->mending_until_ms = 0;
+	health_set(file->health, true, "it is read without failures");
+}
+
+static void
+file_open(struct databases *databases, struct file *file)
+{
+	struct err err = { 0 };
+
+	if (file->open(file->path, file->db, &err) == -1) {
+		note_away(file, &err);
+		return;
+	}
+	/* db_open() made sure that it is the one that it opened. */
+	file->file = wal_identity_of(file->path);
+	file->index = index_identity(file);
+	note_open(databases, file);
 }
 
 static bool
 file_replaced(const struct file *file)
 {
-	struct stat st;
+	struct wal_identity now = wal_identity_of(file->path);
+	struct wal_identity index = index_identity(file);
 
-	return stat(file->path, &st) != 0 || st.st_dev != file->device ||
-	       st.st_ino != file->inode;
+	return !wal_identity_equal(&now, &file->file) ||
+	       !wal_identity_equal(&index, &file->index);
+}
+
+/* True when its time of failures is over and it is to be opened anew. */
+static bool
+file_failed(struct file *file)
+{
+	const struct db_failures *failures = db_failures(*file->db);
+	int64_t now_ms = clock_monotonic_ms();
+	char text[HEALTH_TEXT_SIZE];
+
+	if (failures->count == file->failures)
+		return file->mending_until_ms > 0 &&
+		       now_ms >= file->mending_until_ms;
+	file->failures = failures->count;
+	file->mending_until_ms = now_ms + MENDING_MS;
+	(void)snprintf(text, sizeof(text), "%.80s: %.110s", file->path,
+		failures->text);
+	health_set(file->health, false, text);
+	return false;
 }
 
 static void
 file_check(struct databases *databases, struct file *file)
 {
-	if (*file->db != NULL && !file_replaced(file))
+	if (*file->db != NULL && !file_replaced(file) && !file_failed(file))
 		return;
 	if (file == &databases->core)
 		lookup_set_database(databases->directory->lookup, NULL);
@@ -137,7 +194,10 @@ databases_new(struct directory *directory)
 {
 	struct databases *databases = xmalloc(sizeof(*databases));
 	const struct timeval interval = { .tv_usec = CHECK_MS * 1000 };
+	char agent[PATHS_MAX + 32];
 
+	(void)snprintf(agent, sizeof(agent), "%s/directory/agent",
+		directory->paths->sockets);
 	databases->directory = directory;
 	databases->core = (struct file){ .path = directory->paths->core_db,
 		.db = &directory->core,
@@ -145,6 +205,10 @@ databases_new(struct directory *directory)
 	databases->usage = (struct file){ .path = directory->paths->usage_db,
 		.db = &directory->usage,
 		.open = open_usage };
+	databases->core.health =
+		health_new(directory->loop, agent, "database.lookups");
+	databases->usage.health =
+		health_new(directory->loop, agent, "database.usage");
 	databases->timer =
 		event_new(directory->loop, -1, EV_PERSIST, on_timer, databases);
 	BUG_ON(databases->timer == NULL);
@@ -162,6 +226,8 @@ databases_free(struct databases **databases)
 		return;
 	directory = (*databases)->directory;
 	event_free((*databases)->timer);
+	health_free(&(*databases)->core.health);
+	health_free(&(*databases)->usage.health);
 	lookup_set_database(directory->lookup, NULL);
 	db_close(&directory->core);
 	db_close(&directory->usage);

@@ -3,7 +3,8 @@
  * Keeps directory->core and directory->usage open. A file that is not
  * there, is locked or has a foreign schema is tried again four times a
  * second, for ever: meanwhile the pointer is NULL and answers are
- * temporary. A file that was replaced (another inode) is opened anew.
+ * temporary. A file that was replaced (another inode) is opened anew. How
+ * they are is told to the agent (facts database.lookups, database.usage).
  * usage.db is the directory's own: it is created and migrated here.
  */
 #ifndef DIRECTORY_DATABASES_H

@@ -164,6 +164,41 @@ test_replaced(void **state)
 	assert_int_equal(fixture->directory.counters[DIRECTORY_REOPENED], 1);
 }
 
+/* A backup was put in its place, and its log was forgotten there. */
+static void
+test_replaced_beside_its_log(void **state)
+{
+	struct fixture *fixture = *state;
+	struct err err = { 0 };
+	struct db *writer;
+	char other[512];
+
+	(void)snprintf(
+		other, sizeof(other), "%s/other.db", fixture->core.directory);
+	db_close(&fixture->core.core_writer);
+	assert_int_equal(
+		db_open(fixture->paths.core_db, DB_WRITE, DB_SYNC_NORMAL, 100,
+			&fixture->core.core_writer, &err),
+		0);
+	make_replacement(fixture, other);
+	test_core_run(&fixture->core, "UPDATE mailbox SET name = 'Other'");
+	fixture->databases = databases_new(&fixture->directory);
+	assert_int_equal(ask(fixture, "anna@example.org"), LOOKUP_FOUND);
+	assert_int_equal(rename(other, fixture->paths.core_db), 0);
+	for (int i = 0; i < 2; i++) {
+		databases_check(fixture->databases);
+		assert_int_equal(ask(fixture, "anna@example.org"), LOOKUP_TEMP);
+	}
+	/* What mailherd-jobs does a second later. */
+	assert_int_equal(db_open(fixture->paths.core_db, DB_WRITE,
+				 DB_SYNC_NORMAL, 100, &writer, &err),
+		0);
+	databases_check(fixture->databases);
+	assert_int_equal(ask(fixture, "anna@example.org"), LOOKUP_NOT_FOUND);
+	assert_int_equal(ask(fixture, "bert@example.org"), LOOKUP_FOUND);
+	db_close(&writer);
+}
+
 static void
 test_removed(void **state)
 {
@@ -216,6 +251,7 @@ main(void)
 		CASE(test_there_from_the_start),
 		CASE(test_absent_at_start),
 		CASE(test_replaced),
+		CASE(test_replaced_beside_its_log),
 		CASE(test_removed),
 		CASE(test_newer_schema),
 		CASE(test_not_a_database),

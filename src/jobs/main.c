@@ -31,6 +31,7 @@ static const struct service SERVICE = {
 	.post_jail = program_start,
 	.drain = program_drain,
 	.drain_ms = 3000,
+	.ready_later = true,
 };
 
 int

@@ -27,13 +27,17 @@ struct fixture {
 	char root[40];
 	char away[PATHS_MAX + 32];
 	int gone; /* logged */
+	char last[1000]; /* line of the log */
 };
+
+static const struct service SERVICE = { .name = "test" };
 
 static void
 count_line(const char *line, void *context)
 {
 	struct fixture *fixture = context;
 
+	snprintf(fixture->last, sizeof(fixture->last), "%s", line);
 	fixture->gone += strstr(line, "core.db is gone") != NULL;
 }
 
@@ -58,6 +62,7 @@ setup(void **state)
 	char directory[PATHS_MAX + 8];
 	struct err err;
 
+	fixture->service.service = &SERVICE;
 	fixture->service.loop = event_base_new();
 	snprintf(fixture->root, sizeof(fixture->root), "/tmp/mh-jobs-XXXXXX");
 	assert_non_null(mkdtemp(fixture->root));
@@ -92,6 +97,17 @@ turn(struct fixture *fixture)
 	event_base_dispatch(fixture->service.loop);
 }
 
+/* Whether a line of the log had the text, before long. */
+static bool
+is_said(struct fixture *fixture, const char *text)
+{
+	int64_t until = clock_monotonic_ms() + PATIENCE_MS;
+
+	while (!strstr(fixture->last, text) && clock_monotonic_ms() < until)
+		turn(fixture);
+	return strstr(fixture->last, text) != NULL;
+}
+
 /* An empty one in its place would make every address unknown for ever. */
 static void
 test_does_not_create_it(void **state)
@@ -99,10 +115,51 @@ test_does_not_create_it(void **state)
 	struct fixture *fixture = *state;
 	struct err err = { 0 };
 
-	assert_int_equal(program_start(&fixture->service, &err), -1);
-	assert_int_equal(err.code, ERR_NOT_FOUND);
-	assert_string_not_equal(err.remedy, "");
+	assert_int_equal(program_start(&fixture->service, &err), 0);
+	assert_true(is_said(fixture, "there is no database"));
+	turn(fixture);
 	assert_false(fs_exists(fixture->service.paths.core_db));
+	make_core(fixture->service.paths.core_db);
+	assert_true(is_said(fixture, "ready"));
+	assert_false(fixture->service.done);
+}
+
+static void
+put_zeros(const char *path, size_t length)
+{
+	static const char ZEROS[8192];
+
+	assert_int_equal(fs_write_atomic(path, ZEROS, length, 0644, (uid_t)-1,
+				 (gid_t)-1, NULL),
+		0);
+}
+
+static void
+test_does_not_take_an_empty_one(void **state)
+{
+	static const struct {
+		size_t length;
+		const char *want;
+	} rows[] = {
+		{ 0, "its tables are lost" },
+		{ 8192, "file is not a database" },
+	};
+	struct fixture *fixture = *state;
+	struct err err = { 0 };
+
+	put_zeros(fixture->service.paths.core_db, rows[0].length);
+	assert_int_equal(program_start(&fixture->service, &err), 0);
+	assert_true(is_said(fixture, rows[0].want));
+	make_core(fixture->away);
+	assert_int_equal(
+		rename(fixture->away, fixture->service.paths.core_db), 0);
+	assert_true(is_said(fixture, "ready"));
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		put_zeros(fixture->service.paths.core_db, rows[i].length);
+		assert_true(is_said(fixture, rows[i].want));
+		assert_false(fixture->service.done);
+		put_zeros(fixture->service.paths.core_db, 0);
+	}
 }
 
 static void
@@ -142,8 +199,7 @@ test_waits_while_it_is_gone(void **state)
 	assert_false(fixture->service.done);
 	assert_int_equal(
 		rename(fixture->away, fixture->service.paths.core_db), 0);
-	for (int i = 0; i < 60; i++)
-		turn(fixture);
+	assert_true(is_said(fixture, "well again"));
 	assert_false(fixture->service.done);
 	assert_int_equal(fixture->gone, 1);
 }
@@ -154,6 +210,7 @@ main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	static const struct CMUnitTest TESTS[] = {
 		CASE(test_does_not_create_it),
+		CASE(test_does_not_take_an_empty_one),
 		CASE(test_ends_when_it_is_replaced),
 		CASE(test_waits_while_it_is_gone),
 	};

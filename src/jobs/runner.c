@@ -36,6 +36,7 @@ struct runner {
 	struct runner_task tasks[RUNNER_AT_ONCE_MAX];
 	size_t busy;
 	bool stopping;
+	bool failing; /* and that was said */
 	void (*idle)(void *context);
 	void *idle_context;
 };
@@ -202,10 +203,13 @@ on_look(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 	struct arena *arena = arena_new();
 	int64_t wait_ms = LOOK_AGAIN_MS;
 	struct err err;
+	bool failed = start_due(runner, arena, &err) < 0;
 
-	if (start_due(runner, arena, &err) < 0)
-		log_error("outbox cannot be read", LOG_ERR(&err));
-	else
+	if (failed && !runner->failing)
+		log_error("outbox cannot be read, trying again each second",
+			LOG_ERR(&err));
+	runner->failing = failed;
+	if (!failed)
 		wait_ms = wait_for_due(runner, clock_wall_ms());
 	/* One that finished at once has set the timer already. */
 	if (wait_ms >= 0 && !event_pending(runner->look, EV_TIMEOUT, NULL))

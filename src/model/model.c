@@ -31,7 +31,8 @@ model_open(const struct paths *paths, const char *actor, struct arena *arena,
 	if (!fs_exists(paths->core_db)) {
 		(void)err_set(err, ERR_NOT_FOUND, "there is no database %s",
 			paths->core_db);
-		return err_remedy(err, "run mailherd setup first");
+		return err_remedy(err,
+			"on a new machine run mailherd setup, else put core.db back");
 	}
 	if (db_open(paths->core_db, DB_WRITE, DB_SYNC_FULL, MODEL_BUSY_MS,
 		    &model.core, err) != 0)

@@ -15,11 +15,17 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "store/wal_guard.h"
 
 #define STATEMENTS_MAX 512 /* slots; a power of two */
 #define CACHE_KIB_READ 2048
 #define CACHE_KIB_WRITE 4096
+#define HEADER_SIZE 100
+/* The second one makes the log, also of a new file: wal_guard notes it. */
+#define WRITER_PRAGMAS "PRAGMA journal_mode=WAL; PRAGMA user_version;"
 #define RESTORE_PAUSE_MS 20
+
+static const char HEADER_MAGIC[16] = "SQLite format 3";
 
 struct slot {
 	const struct db_statement *statement;
@@ -28,6 +34,8 @@ struct slot {
 
 struct db {
 	sqlite3 *handle;
+	char *path;
+	struct db_failures failures;
 	size_t slot_count;
 	struct slot slots[STATEMENTS_MAX];
 };
@@ -53,6 +61,8 @@ static const struct code_row CODES[] = {
 	{ SQLITE_CONSTRAINT, ERR_INVALID },
 	{ SQLITE_BUSY, ERR_BUSY },
 	{ SQLITE_LOCKED, ERR_BUSY },
+	{ SQLITE_PROTOCOL, ERR_BUSY },
+	{ SQLITE_READONLY_DBMOVED, ERR_BUSY },
 	{ SQLITE_CORRUPT, ERR_CORRUPT },
 	{ SQLITE_NOTADB, ERR_CORRUPT },
 	{ SQLITE_PERM, ERR_DENIED },
@@ -83,6 +93,8 @@ static const struct {
 } REMEDIES[] = {
 	{ SQLITE_BUSY, "another program is writing to it: try again" },
 	{ SQLITE_LOCKED, "another program is writing to it: try again" },
+	{ SQLITE_PROTOCOL,
+		"a foreign program locks its readers out: end that (fuser FILE-shm)" },
 	{ SQLITE_FULL,
 		"nothing was changed: free space on its file system and try again" },
 	{ SQLITE_IOERR,
@@ -99,18 +111,26 @@ static const struct {
 		"see who owns the file and its directory: mailherd setup sets that right" },
 };
 
+/* Of a statement that works; all else is about the file. */
+static bool
+is_answer(enum err_code code)
+{
+	return code == ERR_EXISTS || code == ERR_INVALID || code == ERR_TOO_BIG;
+}
+
 static int
 fail(struct db *db, int result, const char *what, struct err *err)
 {
-	const char *text = sqlite3_errstr(result);
-	const char *path = NULL;
+	const char *text = db->handle == NULL ? sqlite3_errstr(result)
+					      : sqlite3_errmsg(db->handle);
+	enum err_code code = result_code(result);
 
-	if (db->handle != NULL) {
-		text = sqlite3_errmsg(db->handle);
-		path = sqlite3_db_filename(db->handle, "main");
+	if (!is_answer(code)) {
+		db->failures.count++;
+		(void)snprintf(db->failures.text, sizeof(db->failures.text),
+			"%s: %s", what, text);
 	}
-	(void)err_set(err, result_code(result), "database %s: %s: %s",
-		path == NULL ? "" : path, what, text);
+	(void)err_set(err, code, "database %s: %s: %s", db->path, what, text);
 	for (size_t i = 0; i < ARRAY_LENGTH(REMEDIES); i++) {
 		if (REMEDIES[i].result == (result & 0xff))
 			(void)err_remedy(err, "%s", REMEDIES[i].remedy);
@@ -184,16 +204,72 @@ configure(struct db *db, enum db_mode mode, enum db_sync sync, struct err *err)
 	}
 	(void)snprintf(pragmas, sizeof(pragmas),
 		"%s PRAGMA synchronous=%s; PRAGMA cell_size_check=ON; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
-		mode == DB_WRITE ? "PRAGMA journal_mode=WAL;" : "",
+		mode == DB_WRITE ? WRITER_PRAGMAS : "",
 		sync == DB_SYNC_FULL ? "FULL" : "NORMAL",
 		mode == DB_WRITE ? CACHE_KIB_WRITE : CACHE_KIB_READ);
 	return run_script(db, pragmas, "opening", err);
+}
+
+/* SQLite says "unable to open" for each of its reasons. */
+int
+db_check_access(const char *path, enum db_mode mode, struct err *err)
+{
+	int wanted = mode == DB_WRITE ? R_OK | W_OK : R_OK;
+
+	if (mode == DB_READ && access(path, F_OK) != 0)
+		return err_set(
+			err, ERR_NOT_FOUND, "there is no database %s", path);
+	if (faccessat(AT_FDCWD, path, wanted, AT_EACCESS) == 0 ||
+		errno != EACCES)
+		return 0;
+	(void)err_set(err, ERR_DENIED,
+		"database %s: this program's user may not %s it", path,
+		mode == DB_WRITE ? "write" : "read");
+	return err_remedy(err,
+		"see who owns the file and its mode: mailherd setup sets that right");
+}
+
+/* SQLite would take it for a new one, and remove the log beside it. */
+static int
+check_content(const char *path, struct err *err)
+{
+	struct stat status;
+
+	if (!wal_guard_is_known(path) || stat(path, &status) != 0 ||
+		status.st_size > 0)
+		return 0;
+	(void)err_set(err, ERR_CORRUPT,
+		"database %s is empty: its tables are lost", path);
+	return err_remedy(
+		err, "stop with mailherd down and restore it from a backup");
+}
+
+/* A log of another file is a writer's to move away. */
+static int
+check_log(const char *path, enum db_mode mode, struct err *err)
+{
+	if (mode == DB_WRITE)
+		return wal_guard_settle(path, err) < 0 ? -1 : 0;
+	if (!wal_guard_is_stale(path))
+		return 0;
+	return err_set(err, ERR_BUSY,
+		"database %s was replaced, its holder has not taken it over yet",
+		path);
+}
+
+static bool
+is_same_file(const char *path, const struct wal_identity *before)
+{
+	struct wal_identity now = wal_identity_of(path);
+
+	return wal_identity_equal(&now, before);
 }
 
 int
 db_open(const char *path, enum db_mode mode, enum db_sync sync, int busy_ms,
 	struct db **db_out, struct err *err)
 {
+	struct wal_identity identity;
 	struct db *db;
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
 		    SQLITE_OPEN_EXRESCODE;
@@ -201,12 +277,15 @@ db_open(const char *path, enum db_mode mode, enum db_sync sync, int busy_ms,
 
 	if (mode == DB_WRITE && create_file(path, err) != 0)
 		return -1;
-	if (mode == DB_READ && access(path, F_OK) != 0)
-		return err_set(
-			err, ERR_NOT_FOUND, "there is no database %s", path);
+	if (db_check_access(path, mode, err) != 0 ||
+		check_content(path, err) != 0 ||
+		check_log(path, mode, err) != 0)
+		return -1;
+	identity = wal_identity_of(path);
 	flags |=
 		mode == DB_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 	db = xcalloc(1, sizeof(*db));
+	db->path = xstrdup(path);
 	result = sqlite3_open_v2(path, &db->handle, flags, NULL);
 	if (result != SQLITE_OK) {
 		(void)fail(db, result, "opening", err);
@@ -219,6 +298,13 @@ db_open(const char *path, enum db_mode mode, enum db_sync sync, int busy_ms,
 		db_close(&db);
 		return -1;
 	}
+	if (!is_same_file(path, &identity)) {
+		db_close(&db);
+		return err_set(err, ERR_BUSY,
+			"database %s was replaced just now: try again", path);
+	}
+	if (mode == DB_WRITE)
+		wal_guard_note(path);
 	*db_out = db;
 	return 0;
 }
@@ -231,6 +317,7 @@ db_close(struct db **db)
 	for (size_t i = 0; i < STATEMENTS_MAX; i++)
 		(void)sqlite3_finalize((*db)->slots[i].handle);
 	(void)sqlite3_close((*db)->handle);
+	x_free(&(*db)->path);
 	x_free(db);
 }
 
@@ -435,6 +522,68 @@ db_data_version(struct db *db)
 		version = db_number(&q, 0);
 	db_finish(&q);
 	return version;
+}
+
+const struct db_failures *
+db_failures(const struct db *db)
+{
+	return &db->failures;
+}
+
+void
+db_set_busy(struct db *db, int busy_ms)
+{
+	(void)sqlite3_busy_timeout(db->handle, busy_ms);
+}
+
+static uint32_t
+big_endian(const unsigned char *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+	       (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* https://www.sqlite.org/fileformat.html 1.3, the database header. */
+static int
+check_header(const unsigned char header[HEADER_SIZE], sqlite3_int64 size,
+	const char *path, struct err *err)
+{
+	sqlite3_int64 page = header[16] << 8 | header[17];
+	sqlite3_int64 pages = big_endian(header + 28);
+	bool counted = big_endian(header + 24) == big_endian(header + 92);
+
+	if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
+		return err_set(err, ERR_CORRUPT,
+			"%s is not a database any more", path);
+	if (page == 1)
+		page = 65536;
+	if (counted && size < page * pages)
+		return err_set(err, ERR_CORRUPT,
+			"%s has %lld bytes where %lld belong", path,
+			(long long)size, (long long)(page * pages));
+	return 0;
+}
+
+int
+db_check_file(struct db *db, struct err *err)
+{
+	unsigned char header[HEADER_SIZE] = { 0 };
+	sqlite3_int64 size = 0;
+	sqlite3_file *file = NULL;
+
+	/* Another descriptor of ours would lose SQLite's locks at its close. */
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER,
+		    &file) != SQLITE_OK ||
+		file == NULL || file->pMethods == NULL)
+		return err_set(err, ERR_SYSTEM, "%s is not open", db->path);
+	if (file->pMethods->xFileSize(file, &size) != SQLITE_OK || size == 0)
+		(void)err_set(err, ERR_CORRUPT, "%s is empty", db->path);
+	else if (file->pMethods->xRead(file, header, sizeof(header), 0) !=
+		 SQLITE_OK)
+		(void)err_set(err, ERR_CORRUPT, "%s cannot be read", db->path);
+	else if (check_header(header, size, db->path, err) == 0)
+		return 0;
+	return err_remedy(err, "keep it aside and put a backup in its place");
 }
 
 int

@@ -39,6 +39,12 @@ struct db_statement {
 	const char *scan_reason;
 };
 
+/* What was about the file itself, not about a statement. */
+struct db_failures {
+	uint64_t count; /* since it was opened */
+	char text[160]; /* of the last one */
+};
+
 struct db_query {
 	struct db *db;
 	const char *name; /* of the statement, for errors */
@@ -48,11 +54,24 @@ struct db_query {
 
 /*
  * Waits busy_ms for locks before ERR_BUSY. DB_WRITE creates the file.
- * Sets WAL, foreign_keys, trusted_schema off, defensive mode.
+ * Sets WAL, foreign_keys, trusted_schema off, defensive mode. A write-ahead
+ * log that another file of this name left behind is moved away by DB_WRITE
+ * and is ERR_BUSY for DB_READ (wal_guard.h).
  */
 MUST_CHECK int db_open(const char *path, enum db_mode mode, enum db_sync sync,
 	int busy_ms, struct db **db_out, struct err *err);
+/* Whether db_open() may: ERR_NOT_FOUND (DB_READ only), ERR_DENIED. */
+MUST_CHECK int db_check_access(
+	const char *path, enum db_mode mode, struct err *err);
 void db_close(struct db **db);
+void db_set_busy(struct db *db, int busy_ms);
+const struct db_failures *db_failures(const struct db *db);
+/*
+ * Whether the file still looks like a database of its length, though what
+ * is cached would hide that. ERR_CORRUPT; may be wrong once during a
+ * checkpoint of another connection.
+ */
+MUST_CHECK int db_check_file(struct db *db, struct err *err);
 
 /* Prepared on first use and kept; one open query per statement at a time. */
 struct db_query db_query(struct db *db, const struct db_statement *statement);

@@ -2,15 +2,22 @@
 """Faults of the machine: mail waits, status names the cause, all mends itself."""
 
 import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import time
 
 import pytest
 
-from lib.faults import PLACES, FileSystem, Ledger, may_log_in, wait_fact
+from lib.faults import (PLACES, Database, FileSystem, Ledger, fact,
+                        may_log_in, wait_fact)
 from lib.lab import DOMAIN, Lab
 from lib.suite import CommandError
 from lib.wait import wait_for
 
-TEMPORARY = (0, 421, 450, 451, 452, 454)
+TEMPORARY = (421, 450, 451, 452, 454)
+UNKNOWN = "nobody-of-that-name@" + DOMAIN
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +60,7 @@ def edit_error(suite, address):
     """The error of a change that cannot be made."""
     with pytest.raises(CommandError) as caught:
         suite.edit_mailbox(address, quota="3G")
-    assert caught.value.status in (1, 75)
+    assert caught.value.status in (1, 3, 75)
     return caught.value.stderr
 
 
@@ -89,3 +96,152 @@ def test_full_disks(lab, suite, ledger, ann, mailbox):
         assert may_log_in(lab, ann) == "in"
     wait_fact(suite, "disk.queue", True)
     assert ledger.send(ann) == 250
+
+
+# core.db
+
+@pytest.fixture
+def core(suite, ledger):
+    database = Database(suite, "core")
+    database.back_up()
+    yield database
+    if not fact(suite, "database")["ok"]:  # the test failed
+        database.restore()
+        wait_fact(suite, "database", True)
+
+
+def test_core_db_locked(lab, suite, ledger, core, ann):
+    locked(suite, ledger, core, ann, 6)
+
+
+def locked(suite, ledger, core, ann, seconds):
+    """A foreign program holds the lock of writers for so long."""
+    end = time.monotonic() + seconds
+    with core.locked():
+        text = wait_fact(suite, "database", False)
+        assert core.path in text and "locked" in text, text
+        error = edit_error(suite, ann)
+        assert "database is locked" in error and "try again" in error
+        while time.monotonic() < end:
+            # Readers are not kept from reading.
+            assert ledger.send(ann) == 250
+            assert ledger.send(ann, user=ann) == 250
+            assert may_log_in(ledger.lab, ann) == "in"
+            time.sleep(0.5)
+    wait_fact(suite, "database", True)
+    suite.edit_mailbox(ann, quota="4G")
+
+
+def broken(lab, suite, ledger, ann, text, partly=False):
+    """A temporary failure for everything, and the status says why.
+
+    What is broken in part may still answer, and then right.
+    """
+    said = wait_fact(suite, "database", False)
+    assert text in said and "core.db" in said and ";" in said, said
+    assert ledger.send(ann) in TEMPORARY + (250,) * partly
+    assert ledger.send(ann, user=ann) in TEMPORARY + (250,) * partly
+    # Nobody is called unknown, though nobody can be looked up.
+    stranger = Ledger(lab)
+    assert stranger.send(UNKNOWN) in TEMPORARY + (550,) * partly
+    assert may_log_in(lab, ann) in ("unavailable", "in")[:1 + partly]
+    if not partly:
+        edit_error(suite, ann)
+
+
+def mended(lab, suite, ledger, ann):
+    """All is well, without help, soon."""
+    wait_fact(suite, "database", True)
+    wait_fact(suite, "database.lookups", True)
+    wait_for(lambda: may_log_in(lab, ann) == "in", 10, "a login", 0.3)
+    wait_for(lambda: ledger.send(ann) == 250, 10, "mail", 0.3)
+    suite.edit_mailbox(ann, quota="5G")
+
+
+def test_core_db_overwritten_and_restored(lab, suite, ledger, core, ann):
+    """The backup is put beside the old log, which must not be applied."""
+    suite.edit_mailbox(ann, quota="2G")  # into the log
+    core.overwrite()
+    broken(lab, suite, ledger, ann, "")
+    core.restore()
+    mended(lab, suite, ledger, ann)
+
+
+BREAKS = [("truncate", "empty"), ("halve", "bytes where"),
+          ("replace", "database"), ("remove", "gone")]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("way,text", BREAKS)
+def test_core_db_broken(lab, suite, ledger, core, ann, way, text, restart):
+    suite.edit_mailbox(ann, quota="2G")
+    getattr(core, way)()
+    wait_fact(suite, "database", False)
+    if restart:
+        # Those that begin with a broken file wait for a good one.
+        signal_service(suite, "jobs")
+        signal_service(suite, "directory")
+        wait_for(lambda: suite.svstat("jobs")["up"]
+                 and suite.svstat("directory")["up"], 20, "a restart")
+    broken(lab, suite, ledger, ann, "" if restart else text,
+           partly=way == "halve")
+    core.restore()
+    mended(lab, suite, ledger, ann)
+
+
+def signal_service(suite, name):
+    """As after a crash: s6 starts it again."""
+    os.kill(suite.pid(name), signal.SIGKILL)
+
+
+@pytest.mark.full
+def test_core_db_locked_for_a_minute(lab, suite, ledger, core, ann):
+    locked(suite, ledger, core, ann, 60)
+
+
+@pytest.mark.full
+def test_core_db_not_readable(lab, suite, ledger, core, ann):
+    """What is open stays open; who starts anew waits."""
+    core.forbid()
+    text = wait_fact(suite, "database", False)
+    assert "may not" in text, text
+    assert ledger.send(ann) == 250
+    assert "may not" in edit_error(suite, ann)
+    signal_service(suite, "directory")
+    wait_fact(suite, "database.lookups", False)
+    broken(lab, suite, ledger, ann, "may not")
+    core.allow()
+    mended(lab, suite, ledger, ann)
+
+
+@pytest.mark.full
+def test_log_of_core_db_cut(lab, suite, ledger, core, ann):
+    suite.edit_mailbox(ann, quota="2G")
+    wait_fact(suite, "database", True)
+    core.cut_log()
+    broken(lab, suite, ledger, ann, "-wal", partly=True)
+    core.restore()
+    mended(lab, suite, ledger, ann)
+
+
+@pytest.mark.full
+def test_core_db_held_by_a_foreign_program(lab, suite, ledger, core, ann):
+    """One that came first and keeps everybody out, then goes."""
+    for name in ("directory", "jobs"):
+        suite_s6(suite, "-d", name)
+    foreign = sqlite3.connect(core.path, isolation_level=None)
+    foreign.execute("PRAGMA locking_mode = EXCLUSIVE")
+    foreign.execute("BEGIN EXCLUSIVE")
+    for name in ("jobs", "directory"):
+        suite_s6(suite, "-u", name)
+    broken(lab, suite, ledger, ann, "locked")
+    foreign.close()
+    mended(lab, suite, ledger, ann)
+
+
+def suite_s6(suite, letter, name):
+    subprocess.run(["s6-svc", letter, os.path.join(suite.services, name)],
+                   check=True)
+    wait_for(lambda: suite.svstat(name)["up"] == (letter == "-u"), 20,
+             "%s %s" % (name, letter))

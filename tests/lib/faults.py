@@ -3,6 +3,8 @@
 
 import contextlib
 import os
+import shutil
+import sqlite3
 import subprocess
 
 from . import imap, smtp
@@ -127,3 +129,73 @@ def wait_fact(suite, name, good, deadline=20):
         return found["text"] if found and found["ok"] == good else None
     return wait_for(is_so, deadline, "%s %sok" % (
         name, "" if good else "not "), every=0.2)
+
+
+class Database:
+    """A database file of an instance: ways to break it, and a backup."""
+
+    def __init__(self, suite, name):
+        self.path = os.path.join(suite.root, "var/lib/mailherd/db", name,
+                                 name + ".db")
+        self._backup = self.path + "-backup"
+        self._status = None
+
+    def back_up(self):
+        """A copy as `VACUUM INTO` makes it: one file, without a log."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._backup)
+        connection = sqlite3.connect(self.path)
+        connection.execute("VACUUM INTO ?", (self._backup,))
+        connection.close()
+        self._status = os.stat(self.path)
+
+    def restore(self):
+        """Puts the backup in its place; -wal and -shm stay as they are."""
+        shutil.copyfile(self._backup, self.path + "-new")
+        self._take_after(self.path + "-new")
+        os.rename(self.path + "-new", self.path)
+
+    def _take_after(self, other):
+        os.chown(other, self._status.st_uid, self._status.st_gid)
+        os.chmod(other, self._status.st_mode & 0o777)
+
+    def overwrite(self):
+        """Zeros, in place."""
+        with open(self.path, "r+b") as file:
+            file.write(bytes(os.path.getsize(self.path)))
+
+    def replace(self):
+        """Another file, of zeros."""
+        with open(self.path + "-new", "wb") as file:
+            file.write(bytes(os.path.getsize(self.path)))
+        self._take_after(self.path + "-new")
+        os.rename(self.path + "-new", self.path)
+
+    def truncate(self):
+        os.truncate(self.path, 0)
+
+    def halve(self):
+        os.truncate(self.path, os.path.getsize(self.path) // 8192 * 4096)
+
+    def cut_log(self):
+        os.truncate(self.path + "-wal", 0)
+
+    def remove(self):
+        os.unlink(self.path)
+
+    def forbid(self):
+        os.chmod(self.path, 0)
+
+    def allow(self):
+        os.chmod(self.path, 0o664)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """A foreign program's BEGIN EXCLUSIVE."""
+        connection = sqlite3.connect(self.path, isolation_level=None,
+                                     timeout=10)
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            connection.close()
