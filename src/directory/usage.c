@@ -19,6 +19,7 @@
 #define FLUSH_MORE_MS 20
 #define RETRY_MS 1000
 #define BATCH_MAX 250
+#define CLOCK_STEP_S 60 /* further ahead is no delay of ours */
 #define KEY_SIZE 128
 #define SERVICE_SIZE 16
 #define IP_SIZE 48
@@ -72,7 +73,7 @@ static const struct db_statement SQL_LAST_LOGIN_WRITE = {
 	"INSERT INTO last_login (mailbox_id, service, at, ip)"
 	" VALUES (?1, ?2, ?3, ?4)"
 	" ON CONFLICT (mailbox_id, service) DO UPDATE SET at = ?3, ip = ?4"
-	" WHERE at <= ?3",
+	" WHERE at <= ?3 OR at > ?5",
 	NULL
 };
 
@@ -232,6 +233,8 @@ write_login(struct db *db, const struct login_report *report, struct err *err)
 	db_bind_text(&q, 2, report->service);
 	db_bind_number(&q, 3, report->last);
 	db_bind_text(&q, 4, report->ip);
+	/* A login of tomorrow was noted before the clock was put back. */
+	db_bind_number(&q, 5, clock_wall_seconds() + CLOCK_STEP_S);
 	if (db_run(&q, err) < 0)
 		return -1;
 	if (report->count == 0)

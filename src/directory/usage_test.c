@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/compiler.h"
 #include "directory/test_core.h"
 
@@ -134,6 +135,21 @@ logins_are_counted_by_kind(void **state)
 		50);
 }
 
+/* The clock was a day ahead, and then it was not. */
+static void
+last_login_follows_the_clock_back(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t now = clock_wall_seconds();
+	struct err err;
+
+	usage_login(fixture->usage, 1, "imap", "192.0.2.1", 0, now + 86400);
+	assert_int_equal(usage_flush(fixture->usage, &err), 0);
+	usage_login(fixture->usage, 1, "imap", "192.0.2.1", 0, now);
+	assert_int_equal(usage_flush(fixture->usage, &err), 0);
+	assert_int_equal(NUMBER_OF(fixture, "SELECT at FROM last_login"), now);
+}
+
 static void
 reports_wait_while_the_file_is_away(void **state)
 {
@@ -178,6 +194,7 @@ main(void)
 		CASE(quota_is_known_before_and_after_it_is_written),
 		CASE(the_loop_writes_within_a_second),
 		CASE(logins_are_counted_by_kind),
+		CASE(last_login_follows_the_clock_back),
 		CASE(reports_wait_while_the_file_is_away),
 		CASE(no_statement_scans),
 	};

@@ -9,10 +9,12 @@ const struct db_statement OUTBOX_SQL[OUTBOX_SQL_COUNT] = {
 		" VALUES (?1, ?2, ?3, ?4)", NULL },
 	[OUTBOX_NEXT] = { "outbox-next",
 		"SELECT id, kind, payload, attempts, created FROM outbox"
-		" WHERE due <= ?1 ORDER BY due, id LIMIT 1", NULL },
+		" WHERE due <= ?1 OR due > ?2 ORDER BY due, id LIMIT 1",
+		"in the index's order, past what is put off for minutes" },
 	[OUTBOX_LIST] = { "outbox-list",
 		"SELECT id, kind, payload, attempts, created FROM outbox"
-		" WHERE due <= ?1 ORDER BY due, id LIMIT ?2", NULL },
+		" WHERE due <= ?1 OR due > ?2 ORDER BY due, id LIMIT ?3",
+		"in the index's order, past what is put off for minutes" },
 	[OUTBOX_DUE] = { "outbox-due",
 		"SELECT due FROM outbox ORDER BY due, id LIMIT 1",
 		"reads the first entry of the index only" },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What surrounds objects: resource fields, seals, DKIM keys, the outbox. */
+#include "base/clock.h"
 #include "model/alias.h"
 #include "model/dkim.h"
 #include "model/domain.h"
@@ -199,6 +200,8 @@ test_dkim(void **state)
 	assert_string_equal(again.public_base64, key.public_base64);
 }
 
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
 static void
 test_outbox(void **state)
 {
@@ -217,9 +220,13 @@ test_outbox(void **state)
 		outbox_add_text(f->model.core, "one", "k", "a\"b", &f->err), 0);
 	assert_int_equal(
 		outbox_add_text(f->model.core, "two", "k", "v", &f->err), 0);
-	assert_int_equal(
-		outbox_next(f->model.core, 0, f->model.arena, &item, &f->err),
+	assert_int_equal(outbox_next(f->model.core, clock_wall_ms() - 5000,
+				 f->model.arena, &item, &f->err),
 		0);
+	/* The clock was put back by a day. */
+	assert_int_equal(outbox_next(f->model.core, clock_wall_ms() - DAY_MS,
+				 f->model.arena, &item, &f->err),
+		1);
 	assert_int_equal(
 		outbox_next(f->model.core, now, f->model.arena, &item, &f->err),
 		1);

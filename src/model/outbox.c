@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of the outbox; the delay doubles with each failure. */
+/*
+ * Rows of the outbox; the delay doubles with each failure. Times are the
+ * wall clock's, because rows outlive a boot. No delay is longer than
+ * OUTBOX_DELAY_MAX_MS, so what is due later than that was written before
+ * the clock was put back, and is due.
+ */
 #include "model/outbox.h"
 
 #include "base/clock.h"
@@ -52,6 +57,13 @@ read_item(struct db_query *q, struct arena *arena)
 	};
 }
 
+static void
+bind_now(struct db_query *q, int64_t now_ms)
+{
+	db_bind_number(q, 1, now_ms);
+	db_bind_number(q, 2, now_ms + OUTBOX_DELAY_MAX_MS);
+}
+
 int
 outbox_next(struct db *core, int64_t now_ms, struct arena *arena,
 	struct outbox_item *item_out, struct err *err)
@@ -59,7 +71,7 @@ outbox_next(struct db *core, int64_t now_ms, struct arena *arena,
 	struct db_query q = db_query(core, &OUTBOX_SQL[OUTBOX_NEXT]);
 	int got;
 
-	db_bind_number(&q, 1, now_ms);
+	bind_now(&q, now_ms);
 	got = db_step(&q, err);
 	if (got == 1)
 		*item_out = read_item(&q, arena);
@@ -76,8 +88,8 @@ outbox_list(struct db *core, int64_t now_ms, struct arena *arena,
 	size_t count = 0;
 	int got;
 
-	db_bind_number(&q, 1, now_ms);
-	db_bind_number(&q, 2, (int64_t)items_max);
+	bind_now(&q, now_ms);
+	db_bind_number(&q, 3, (int64_t)items_max);
 	while ((got = db_step(&q, err)) == 1)
 		items_out[count++] = read_item(&q, arena);
 	db_finish(&q);
