@@ -58,7 +58,6 @@ static void
 set_replaced(struct stale *stale, const char *what, struct span name)
 {
 	stale->replaced = true;
-	name.length -= strlen(DELETED);
 	set_reason(stale, STALE_RESTART, what, name);
 }
 
@@ -71,19 +70,22 @@ is_of_system(struct span name)
 	return false;
 }
 
-/* A line: "7f12-7f34 r-xp 00001000 08:01 12345   /usr/lib/x.so (deleted)". */
-static void
-check_mapping(struct span line, struct stale *stale)
+/* "7f12-7f34 r-xp 00001000 08:01 12345   /usr/lib/x.so (deleted)" */
+bool
+stale_mapping(struct span line, struct span *name_out)
 {
 	ptrdiff_t blank = span_find(line, ' '), slash = span_find(line, '/');
 	struct span name;
 
 	if (!ends_deleted(line) || blank < 0 || slash < 0 ||
 		(size_t)blank + 3 >= line.length || line.data[blank + 3] != 'x')
-		return;
-	name = (struct span){ line.data + slash, line.length - (size_t)slash };
-	if (is_of_system(name))
-		set_replaced(stale, "uses a replaced library: ", name);
+		return false;
+	name = (struct span){ line.data + slash,
+		line.length - (size_t)slash - strlen(DELETED) };
+	if (!is_of_system(name))
+		return false;
+	*name_out = name;
+	return true;
 }
 
 static void
@@ -91,7 +93,7 @@ check_libraries(pid_t pid, struct stale *stale)
 {
 	char path[64];
 	struct strbuf maps;
-	struct span rest, line;
+	struct span rest, line, name;
 	struct err ignored;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
@@ -99,7 +101,9 @@ check_libraries(pid_t pid, struct stale *stale)
 	if (fs_read(path, MAPS_MAX, &maps, &ignored) == 0) {
 		rest = strbuf_span(&maps);
 		while (!stale->replaced && span_split(&rest, '\n', &line))
-			check_mapping(line, stale);
+			if (stale_mapping(line, &name))
+				set_replaced(stale,
+					"uses a replaced library: ", name);
 	}
 	strbuf_deinit(&maps);
 }
@@ -114,7 +118,8 @@ check_program(pid_t pid, struct stale *stale)
 	length = readlink(path, target, sizeof(target));
 	if (length > 0 && ends_deleted((struct span){ target, length }))
 		set_replaced(stale, "runs a replaced program: ",
-			(struct span){ target, (size_t)length });
+			(struct span){
+				target, (size_t)length - strlen(DELETED) });
 }
 
 static void

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "agent/sequencer.h"
+#include "base/span.h"
 
 #define STALE_REASON_SIZE 256
 
@@ -28,6 +29,11 @@ struct stale {
 	char reason[STALE_REASON_SIZE]; /* "" when it is not */
 };
 
+/*
+ * A line of /proc/<pid>/maps says that code of the system was replaced:
+ * its name, without what the kernel puts behind it.
+ */
+bool stale_mapping(struct span line, struct span *name_out);
 /* One for each unit of the sequencer, in its order. */
 void stale_find(const struct paths *paths, const struct sequencer *sequencer,
 	struct stale out[SEQUENCER_UNITS_MAX]);

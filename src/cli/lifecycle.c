@@ -316,7 +316,7 @@ const struct command lifecycle_commands[] = {
 		.arguments_max = 1,
 		.options = RESTART_OPTIONS,
 		.description =
-			"Needed after a change of mailherd.conf or of a file below engines/ beside it; changes of domains, mailboxes and aliases need nothing. A configuration that does not pass the engine's own check is refused and everything goes on as it was; one with which the service does not become ready is taken back. Cuts the wait of a service short that ended too often." },
+			"Needed after a change of mailherd.conf or of a file below engines/ beside it; changes of domains, mailboxes and aliases need nothing. A configuration that does not pass the engine's own check is refused and everything goes on as it was; one with which the service does not become ready is taken back. With --changed every service that runs a replaced program or library, or was started with other files than are in force, is brought up to date, one after the other; where only files changed and the engine can read them again, without a restart, so that ports refuse nobody and sessions stay. Cuts the wait of a service short that ended too often." },
 	{ .name = "status",
 		.usage = "",
 		.summary = "Show each service and how it is",
