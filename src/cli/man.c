@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/span.h"
 #include "cli/help.h"
+#include "cli/variable.h"
 #include "model/instance.h"
+#include "model/option.h"
 
 #ifndef MAILHERD_VERSION
 #error "MAILHERD_VERSION comes from the build"
@@ -128,33 +131,104 @@ print_conf(void)
 	(void)puts(".SH SEE ALSO\n.BR mailherd (1)");
 }
 
+static void
+print_code(const char *text)
+{
+	if (text[0] != '\0')
+		(void)printf("`%s`", text);
+}
+
+static void
+print_options(enum option_place place)
+{
+	struct option option;
+
+	(void)puts("| key | default | meaning |\n|---|---|---|");
+	for (size_t i = 0; option_at(i, &option); i++) {
+		if (option.place != place)
+			continue;
+		(void)printf("| `%s` | ", option.name);
+		print_code(option.default_value);
+		(void)printf("%s| %s%s |\n",
+			option.default_value[0] == '\0' ? "" : " ",
+			option.sentence,
+			option.repeatable ? "; may stand several times" : "");
+	}
+}
+
+/* Each word as code, with commas between. */
+static void
+print_words(const char *words)
+{
+	struct span rest = span_from(words), word;
+	const char *gap = "";
+
+	while (span_split(&rest, ' ', &word)) {
+		(void)printf("%s`%.*s`", gap, (int)word.length, word.data);
+		gap = ", ";
+	}
+}
+
+static void
+print_variables(void)
+{
+	size_t count;
+	const struct variable *table = variable_table(&count);
+
+	(void)puts("| mailcow.conf | here | |\n|---|---|---|");
+	for (size_t i = 0; i < count; i++) {
+		(void)fputs("| ", stdout);
+		print_words(table[i].names);
+		(void)fputs(" | ", stdout);
+		if (table[i].options != NULL)
+			print_words(table[i].options);
+		(void)printf(" | %s |\n", table[i].text);
+	}
+}
+
 /* docs/admin/settings.md; a test compares. */
 static void
 print_settings(void)
 {
-	size_t count;
-	const struct instance_key *keys = instance_keys(&count);
-
 	(void)puts(
-		"<!-- Printed by mailherd-man settings.md; see src/model/instance.c. -->\n\n"
-		"# Settings of the host\n\n"
-		"`/etc/mailherd/mailherd.conf` holds what must be known before the database\n"
-		"opens, or what decides where services listen. Lines are `key = value`; `#`\n"
-		"begins a comment. Change it with `mailherd setup` or with an editor, then\n\n"
-		"```\nsudo mailherd restart\n```\n\n"
-		"You should see `restarted` at the end. A value that cannot be is refused with\n"
-		"its line, and everything goes on as it was.\n\n"
-		"| key | default | meaning |\n|---|---|---|");
-	for (size_t i = 0; i < count; i++)
-		(void)printf("| `%s` | %s%s%s | %s%s |\n", keys[i].name,
-			keys[i].default_value[0] == '\0' ? "" : "`",
-			keys[i].default_value,
-			keys[i].default_value[0] == '\0' ? "" : "`",
-			keys[i].sentence,
-			keys[i].repeatable ? "; may stand several times" : "");
+		"<!-- Printed by mailherd-man settings.md; see src/model/option.h and src/cli/variable.c. -->\n\n"
+		"# Settings of the host and of the suite\n\n"
+		"```\n"
+		"sudo mailherd config show               # all, with their values\n"
+		"sudo mailherd config show --why         # and where each comes from\n"
+		"sudo mailherd config set timezone Europe/Berlin\n"
+		"sudo mailherd config set networks 192.0.2.0/28 2001:db8::/64\n"
+		"sudo mailherd config set networks --unset   # the default again\n"
+		"```\n\n"
+		"A value that cannot be is refused. One that goes into `mailherd.conf` is shown to every\n"
+		"engine's own check first; what an engine refuses is named with the file and line, and the file\n"
+		"stays as it was. The answer says what is needed to bring it into force; `--apply` does it.\n"
+		"You should see `in force`, or, with `--apply`, each service that was reloaded or restarted.\n\n"
+		"## In /etc/mailherd/mailherd.conf\n\n"
+		"What must be known before the database opens, or what decides where services listen. Lines are\n"
+		"`key = value`; `#` begins a comment. An editor does as well, then\n\n"
+		"```\n"
+		"sudo mailherd config check              # what engines say; changes nothing\n"
+		"sudo mailherd config diff               # what would become different\n"
+		"sudo mailherd restart --changed         # brings it into force\n"
+		"```\n");
+	print_options(OPTION_FILE);
 	(void)puts(
 		"\nThe `listen` keys take `PORT`, `*:PORT`, `192.0.2.1:PORT`, `[2001:db8::1]:PORT` or `off`;\n"
-		"several addresses of one port stand in one line, separated by blanks.");
+		"several addresses of one port stand in one line, separated by blanks.\n\n"
+		"All of them need `mailherd restart --changed`. It restarts mailherd's own programs, whose sockets\n"
+		"stay open meanwhile, and reloads or restarts the engines whose files changed; `timezone` restarts\n"
+		"every service, `profile` starts or ends engines. What a larger profile adds must be installed\n"
+		"first: `./up --profile full` does both.\n\n"
+		"## In the database\n\n"
+		"In force at once.\n");
+	print_options(OPTION_DATABASE);
+	(void)puts(
+		"\nWhat belongs to a domain or a mailbox (quota, protocols, limits) is set there:\n"
+		"[mailboxes](mailboxes.md).\n\n"
+		"## Coming from mailcow\n\n"
+		"Every variable of its `mailcow.conf`, and what became of it.\n");
+	print_variables();
 }
 
 int

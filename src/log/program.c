@@ -21,31 +21,37 @@
 #include "log/stamp.h"
 #include "model/instance.h"
 
+#define MIB ((int64_t)1024 * 1024)
 #define LOGS_MODE 02750
 #define FIFOS_MODE 0755
 #define FIFO_MODE 0600
 
-static const struct logfile_limits LIMITS = {
-	.size_max = 10 * 1024 * 1024,
+static const struct logfile_limits LIMITS_DEFAULT = {
+	.size_max = 10 * MIB,
 	.files_max = 5,
 };
 
 struct program {
+	struct logfile_limits limits;
 	struct collector *collector;
 	struct ipc_server *server;
 };
 
 static void
-set_zone(const struct paths *paths)
+configure(const struct paths *paths, struct logfile_limits *limits_out)
 {
 	struct arena *arena = arena_new();
 	struct instance instance = { 0 };
 	struct err err;
 
+	*limits_out = LIMITS_DEFAULT;
 	if (instance_load_or_last(paths, arena, &instance, &err) < 0) {
 		log_warn("configuration cannot be read, stamping in UTC",
 			LOG_ERR(&err));
 		instance.timezone = "Etc/UTC";
+	} else {
+		limits_out->size_max = instance.log_file_mib * MIB;
+		limits_out->files_max = instance.log_files;
 	}
 	if (stamp_zone_set(instance.timezone, &err) < 0)
 		log_warn("time zone is not known, stamping in UTC",
@@ -85,11 +91,13 @@ MUST_CHECK int
 program_prepare(struct service_state *state, struct err *err)
 {
 	const struct paths *paths = &state->paths;
+	struct program *program = xcalloc(1, sizeof(*program));
 	uid_t uid;
 	gid_t own_group;
 	gid_t readers;
 
-	set_zone(paths);
+	state->program = program;
+	configure(paths, &program->limits);
 	if (fs_user(state->service->jail.user, &uid, &own_group, err) < 0)
 		return -1;
 	/* Debian's group of those who may read logs. */
@@ -144,14 +152,13 @@ static const struct ipc_verb VERBS[] = {
 MUST_CHECK int
 program_start(struct service_state *state, struct err *err)
 {
-	struct program *program = xmalloc(sizeof(*program));
+	struct program *program = state->program;
 	struct collector_options options = {
 		.fifos = state->paths.fifos,
 		.logs = state->paths.logs,
-		.limits = LIMITS,
+		.limits = program->limits,
 	};
 
-	state->program = program;
 	if (collector_new(state->loop, &options, &program->collector, err) < 0)
 		return -1;
 	/* Through our own FIFO we would wait for ourselves. */

@@ -19,6 +19,8 @@
 
 #define ZONEINFO "/usr/share/zoneinfo"
 #define LIST_SEPARATORS " \t,"
+#define LOG_FILE_MIB_MAX 1024
+#define LOG_FILES_MAX 60 /* what mailherd logs reads */
 
 struct key_rule;
 
@@ -212,6 +214,36 @@ parse_bool(UNUSED struct reader *reader, const struct key_rule *rule,
 }
 
 static int
+parse_number(const struct key_rule *rule, const char *value, uint64_t min,
+	uint64_t max, int *out, struct err *err)
+{
+	uint64_t number;
+
+	if (span_parse_uint64(span_from(value), max, &number) == 0 &&
+		number >= min) {
+		*out = (int)number;
+		return 0;
+	}
+	(void)key_invalid(err, rule, value, "");
+	return err_remedy(err, "write a number from %llu to %llu",
+		(unsigned long long)min, (unsigned long long)max);
+}
+
+static int
+parse_log_size(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 1, LOG_FILE_MIB_MAX, target, err);
+}
+
+static int
+parse_log_files(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 2, LOG_FILES_MAX, target, err);
+}
+
+static int
 parse_ip(struct reader *reader, const struct key_rule *rule, const char *value,
 	void *target, struct err *err)
 {
@@ -272,6 +304,23 @@ parse_list(struct reader *reader, const struct key_rule *rule,
 				INSTANCE_LIST_MAX - 1);
 		list[n++] = item;
 	}
+	return 0;
+}
+
+/* One address of each family: a connection leaves from one. */
+static int
+parse_sources(struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	const char *const *list = target;
+	int count[2] = { 0, 0 };
+
+	if (parse_list(reader, rule, value, target, err) != 0)
+		return -1;
+	for (size_t i = 0; list[i] != NULL; i++)
+		count[strchr(list[i], ':') != NULL]++;
+	if (count[0] > 1 || count[1] > 1)
+		return key_invalid(err, rule, value, rule->item_remedy);
 	return 0;
 }
 
@@ -391,6 +440,18 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 		"write domain names", "Names that the health check resolves")  \
 	X("isolation", "yes", false, parse_bool, isolation, NULL, NULL,        \
 		"Whether an nftables table keeps other hosts from loopback addresses and internal ports") \
+	X("http.redirect", "yes", false, parse_bool, http_redirect, NULL, NULL, \
+		"Whether plain HTTP only sends visitors to HTTPS (certificate challenges are answered)") \
+	X("http.proxy_protocol", "no", false, parse_bool,                      \
+		http_proxy_protocol, NULL, NULL,                               \
+		"Whether web connections begin with the PROXY protocol, from a balancer in trusted_proxies") \
+	X("smtp.source", "", true, parse_sources, smtp_source, is_ip,             \
+		"write one IPv4 and one IPv6 address",                         \
+		"Addresses that mail leaves from; empty: the one that listen.smtp names") \
+	X("log.file_size", "10", false, parse_log_size, log_file_mib, NULL, NULL, \
+		"Size in MiB at which a service's log goes on in a new file")  \
+	X("log.files", "5", false, parse_log_files, log_files, NULL, NULL,     \
+		"How many log files are kept of each service")                 \
 	X("antivirus.updates", "yes", false, parse_bool, antivirus_updates,    \
 		NULL, NULL, "Whether virus signatures are downloaded (profile full)")
 

@@ -63,6 +63,12 @@ struct instance {
 		*networks[INSTANCE_LIST_MAX]; /* mynetworks beyond loopback */
 	const char *trusted_proxies[INSTANCE_LIST_MAX];
 	bool isolation; /* an nftables table keeps others from internal ports */
+	bool http_redirect; /* plain HTTP only points to HTTPS */
+	bool http_proxy_protocol; /* a balancer stands before it */
+	/* Where mail leaves from, one of a family; else as it listens. */
+	const char *smtp_source[INSTANCE_LIST_MAX];
+	int log_file_mib;
+	int log_files; /* of a service, the one that is written among them */
 	bool antivirus_updates; /* freshclam runs, where there is clamd */
 };
 

@@ -100,7 +100,10 @@ test_values(void **state)
 			"networks = 192.0.2.0/28 2001:db8::/32\n"
 			"resolver.root_hints = /etc/hints\n"
 			"resolver.check_skip = Y\n"
-			"resolver.check_addresses = 192.0.2.9\n",
+			"resolver.check_addresses = 192.0.2.9\n"
+			"http.redirect = no\nhttp.proxy_protocol = yes\n"
+			"smtp.source = 192.0.2.7\nsmtp.source = 2001:db8::7\n"
+			"log.file_size = 1\nlog.files = 60\n",
 			&i),
 		0);
 	assert_int_equal(i.profile, PROFILE_FULL);
@@ -115,6 +118,11 @@ test_values(void **state)
 	assert_string_equal(i.networks[1], "2001:db8::/32");
 	assert_string_equal(i.root_hints, "/etc/hints");
 	assert_true(i.resolver_check_skip);
+	assert_false(i.http_redirect);
+	assert_true(i.http_proxy_protocol);
+	assert_string_equal(i.smtp_source[1], "2001:db8::7");
+	assert_int_equal(i.log_file_mib, 1);
+	assert_int_equal(i.log_files, 60);
 	/* A list that is given replaces its default. */
 	assert_string_equal(i.resolver_check_addresses[0], "192.0.2.9");
 	assert_null(i.resolver_check_addresses[1]);
@@ -144,6 +152,15 @@ static const struct {
 	{ HOST "forwarders = 192.0.2.1@0\n", "forwarders" },
 	{ HOST "resolver.address = localhost\n", "resolver.address" },
 	{ HOST "resolver.root_hints = hints\n", "resolver.root_hints" },
+	{ HOST "http.redirect = y e s\n", "http.redirect" },
+	{ HOST "smtp.source = 192.0.2.1 192.0.2.2\n", "smtp.source" },
+	{ HOST "smtp.source = ::1\nsmtp.source = ::2\n", "smtp.source" },
+	{ HOST "smtp.source = mail.example.org\n", "smtp.source" },
+	{ HOST "log.file_size = 0\n", "log.file_size" },
+	{ HOST "log.file_size = 1025\n", "log.file_size" },
+	{ HOST "log.file_size = 10M\n", "log.file_size" },
+	{ HOST "log.files = 1\n", "log.files" },
+	{ HOST "log.files = 61\n", "log.files" },
 };
 
 static void

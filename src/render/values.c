@@ -5,7 +5,7 @@
  * texts    hostname timezone profile resolver tls root run sock fifos vmail
  *          index secrets logs programs share root_hints trust_anchor
  *          smtp_bind4 smtp_bind6 https_suffix; per engine etc state overrides
- * flags    ipv6 antivirus antivirus_updates; has_NAME for each list
+ * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol; has_NAME for each list
  * lists    forwarders networks trusted_proxies: {{.}}; networks have
  *          {{postfix_network}} (IPv6 in brackets), too
  * ports    per public port NAME (smtp submission submissions imap imaps pop3
@@ -136,34 +136,52 @@ add_networks(struct arena *arena, struct template_scope *scope,
 	}
 }
 
+/* The address of each family, where there is exactly one. */
+struct source {
+	const char *address[2]; /* IPv4, IPv6 */
+	int count[2];
+};
+
+static void
+source_add(struct source *source, const char *address)
+{
+	bool v6 = is_ipv6(address);
+
+	source->address[v6] = address;
+	source->count[v6]++;
+}
+
+static bool
+is_own_address(const char *address)
+{
+	return strcmp(address, EVERY_ADDRESS) != 0 &&
+	       strcmp(address, "0.0.0.0") != 0 &&
+	       strncmp(address, "127.", 4) != 0 && strcmp(address, "::") != 0 &&
+	       strcmp(address, "::1") != 0;
+}
+
 /*
- * Mail leaves from the address that receives it, where that is one of each
- * family: its PTR record is the one that people set.
+ * Unless it is said, mail leaves from the address that receives it, where
+ * that is one of each family: its PTR record is the one that people set.
  */
 static void
 add_smtp_bind(struct template_scope *scope, const struct instance *instance)
 {
 	const struct instance_listen *smtp = &instance->listen[PORT_SMTP];
-	const char *bind[2] = { NULL, NULL };
-	int count[2] = { 0, 0 };
+	const char *const *said = instance->smtp_source;
+	struct source source = { 0 };
 
-	for (size_t i = 0; smtp->port != 0 && smtp->addresses[i] != NULL; i++) {
-		const char *address = smtp->addresses[i];
-		bool v6 = is_ipv6(address);
-
-		if (strcmp(address, EVERY_ADDRESS) == 0 ||
-			strcmp(address, "0.0.0.0") == 0 ||
-			strncmp(address, "127.", 4) == 0 ||
-			strcmp(address, "::") == 0 ||
-			strcmp(address, "::1") == 0)
-			continue;
-		bind[v6] = address;
-		count[v6]++;
-	}
-	template_set(scope, "smtp_bind4", count[0] == 1 ? bind[0] : "",
-		"listen.smtp");
-	template_set(scope, "smtp_bind6", count[1] == 1 ? bind[1] : "",
-		"listen.smtp");
+	for (size_t i = 0; said[i] != NULL; i++)
+		source_add(&source, said[i]);
+	for (size_t i = 0; said[0] == NULL && smtp->port != 0 &&
+			   smtp->addresses[i] != NULL;
+		i++)
+		if (is_own_address(smtp->addresses[i]))
+			source_add(&source, smtp->addresses[i]);
+	template_set(scope, "smtp_bind4",
+		source.count[0] == 1 ? source.address[0] : "", "smtp.source");
+	template_set(scope, "smtp_bind6",
+		source.count[1] == 1 ? source.address[1] : "", "smtp.source");
 }
 
 struct template_scope *
@@ -191,6 +209,9 @@ values_instance(struct arena *arena, const struct paths *paths,
 	template_set(scope, "trust_anchor", instance->trust_anchor,
 		"resolver.trust_anchor");
 	template_set_flag(scope, "ipv6", instance->ipv6);
+	template_set_flag(scope, "http_redirect", instance->http_redirect);
+	template_set_flag(
+		scope, "proxy_protocol", instance->http_proxy_protocol);
 	template_set_flag(
 		scope, "antivirus", instance->profile >= PROFILE_FULL);
 	template_set_flag(

@@ -4,10 +4,12 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
 from lib.suite import CommandError
+from lib.wait import wait_for
 
 # One wrong line for each file that an administrator may write, and the
 # words by which its checker shows that it means that line.
@@ -198,6 +200,77 @@ def test_a_value_that_can_not_be_changes_nothing(suite, overrides):
     assert text_of(suite.config) == config
     assert os.listdir(os.path.dirname(suite.config)).count(
         "mailherd.conf.draft") == 0
+
+
+def http_get(lab, suite, head=b""):
+    """The status line of plain HTTP on port 80."""
+    with lab.client.connect(suite.host.ipv4, 80) as connection:
+        connection.sendall(head + b"GET / HTTP/1.0\r\n\r\n")
+        return connection.makefile("rb").readline()
+
+
+def test_settings_of_web_mail_source_and_logs(lab, suite):
+    """What they promise is so once they are applied, and not before."""
+    config = text_of(suite.config)
+    assert b" 301 " in http_get(lab, suite)
+    source = "192.0.2.250"
+    subprocess.run(["ip", "-n", suite.host.namespace, "address", "add",
+                    source + "/32", "dev", "eth0"], check=True)
+    logs = os.path.join(suite.logs, "nginx")
+    hook = os.path.join(suite.root, "etc/mailherd/hooks/nginx/noise")
+    set_ = ("config", "set")
+    try:
+        suite.mailherd(*set_, "http.redirect", "no")
+        suite.mailherd(*set_, "http.proxy_protocol", "yes")
+        suite.mailherd(*set_, "trusted_proxies", lab.client.ipv4)
+        suite.mailherd(*set_, "log.file_size", "1")
+        suite.mailherd(*set_, "log.files", "2")
+        suite.mailherd(*set_, "smtp.source", source)
+        # Three files' worth of lines leave two.
+        os.makedirs(os.path.dirname(hook), 0o755)
+        with open(hook, "w", encoding="ascii") as out:
+            out.write("#!/bin/sh\nhead -c 2500000 /dev/zero | tr '\\0' x |"
+                      " fold -w 1000; echo; echo last-line\n")
+        os.chmod(hook, 0o755)
+        for name in ("log", "nginx"):
+            suite.restart(name)
+        proxied = b"PROXY TCP4 203.0.113.9 192.0.2.25 4711 80\r\n"
+        assert b" 200 " in http_get(lab, suite, proxied)
+        wait_for(lambda: '203.0.113.9 "GET / HTTP/1.0" 200' in
+                 suite.log("nginx"), 5, "the address of the balancer's peer")
+        assert suite.exec("postconf", "-h", "smtp_bind_address").stdout == \
+            source + "\n"
+        wait_for(lambda: "last-line" in suite.log("nginx"), 10, "all lines")
+        sizes = [os.path.getsize(os.path.join(logs, name))
+                 for name in os.listdir(logs)]
+        assert len(sizes) == 2 and max(sizes) <= 1024 * 1024
+    finally:
+        shutil.rmtree(os.path.dirname(os.path.dirname(hook)),
+                      ignore_errors=True)
+        with open(suite.config, "w", encoding="utf-8") as out:
+            out.write(config)
+        for name in ("log", "nginx"):
+            suite.restart(name)
+        subprocess.run(["ip", "-n", suite.host.namespace, "address", "del",
+                        source + "/32", "dev", "eth0"], check=True)
+    assert b" 301 " in http_get(lab, suite)
+
+
+@pytest.mark.full
+def test_a_smaller_profile_and_back(suite):
+    """What a profile no longer has ends, and is there again with it."""
+    scanner = suite.pid("clamd")
+    suite.mailherd("config", "set", "profile", "lite", "--apply")
+    try:
+        wait_for(lambda: not os.path.exists("/proc/%d" % scanner), 15,
+                 "end of clamd")
+        assert "clamd" not in suite.service_names()
+        postfix = suite.pid("postfix")
+    finally:
+        suite.mailherd("config", "set", "profile", "full", "--apply",
+                       timeout=120)
+    wait_for(lambda: suite.svstat("clamd")["ready"], 60, "clamd again")
+    assert suite.pid("postfix") == postfix
 
 
 def test_a_setting_of_the_database(suite, mailbox):
