@@ -54,16 +54,21 @@ isolation_table(const struct paths *paths, char name_out[ISOLATION_TABLE_SIZE])
 			(unsigned long long)hash_text(paths->root));
 }
 
-/* A component "mailherd.service" or "mailherd-....service"; the rest below
- * it is what was delegated to us. */
+/*
+ * "mailherd.service" or "mailherd@....service"; the rest below it is what
+ * was delegated to us. An upgrade's unit is not the suite's.
+ */
 static bool
-is_our_unit(const char *name, size_t length)
+is_our_unit(struct span name)
 {
-	static const char FIRST[] = "mailherd", LAST[] = ".service";
+	static const char LAST[] = ".service";
 
-	return length >= strlen(FIRST) + strlen(LAST) &&
-	       strncmp(name, FIRST, strlen(FIRST)) == 0 &&
-	       strncmp(name + length - strlen(LAST), LAST, strlen(LAST)) == 0;
+	if (span_equal_text(name, "mailherd.service"))
+		return true;
+	return span_starts_with(name, "mailherd@") &&
+	       name.length > strlen(LAST) &&
+	       memcmp(name.data + name.length - strlen(LAST), LAST,
+		       strlen(LAST)) == 0;
 }
 
 bool
@@ -81,7 +86,7 @@ isolation_cgroup(const char *text, char path_out[PATHS_MAX])
 		path = (struct span){ line.data + 4, line.length - 4 };
 		line = path;
 		while (span_split(&path, '/', &component))
-			if (is_our_unit(component.data, component.length))
+			if (is_our_unit(component))
 				end = component.data + component.length;
 		if (end == NULL)
 			return false;

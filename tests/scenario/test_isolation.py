@@ -281,7 +281,7 @@ def test_with_a_control_group_its_sockets_are_meant(lab, fifth):
     """As below systemd: by what we started, whatever its user."""
     if not unified() or not os.access(unified(), os.W_OK):
         pytest.skip("no cgroup v2 hierarchy that can be written")
-    group = "mailherd-%s.service" % fifth.host.namespace
+    group = "mailherd@%s.service" % fifth.host.namespace
     # nft looks for the hierarchy in its usual place.
     wrapper = ["unshare", "--mount", "sh", "-c",
                'mount --bind "$0" /sys/fs/cgroup && '
