@@ -45,7 +45,55 @@ def debian_sources():
     return pathlib.Path("/etc/apt/sources.list").read_text()
 
 
-class Machine:
+class Server:
+    """The suite on a machine, by what run() says there."""
+
+    def run(self, *argv, timeout=60):
+        raise NotImplementedError
+
+    def install(self, profile="full"):
+        """README's first command; what it printed."""
+        done = self.run("/root/mailherd/up", "--hostname", HOSTNAME,
+                        "--domain", DOMAIN, "--profile", profile,
+                        timeout=INSTALL_SECONDS)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def mailherd(self, *words, **options):
+        """A command with --json; its document."""
+        done = self.run("mailherd", *words, "--json", **options)
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise AssertionError("mailherd %s: exit status %d\n%s%s" % (
+                " ".join(words), done.returncode, done.stdout,
+                done.stderr)) from None
+
+    def wait_healthy(self, deadline_s=60, every=0.3):
+        wait_for(lambda: self.mailherd("status")["state"] == "healthy",
+                 deadline_s, "healthy suite", every)
+
+    def service_pids(self):
+        """{service: pid} of what runs."""
+        return {service["name"]: service["pid"]
+                for service in self.mailherd("status")["services"]
+                if "pid" in service}
+
+    def add_mailbox(self, address):
+        done = self.run("sh", "-c", "printf '%s\\n' \"$1\" | mailherd "
+                        "mailbox add \"$0\" --password-file -",
+                        address, PASSWORD)
+        assert done.returncode == 0, done.stderr
+        return address
+
+    def queue(self):
+        """What waits in the queue: a list of postqueue's objects."""
+        done = self.run("mailherd", "exec", "postqueue", "-j")
+        return [json.loads(line) for line in done.stdout.splitlines()
+                if line.startswith("{")]
+
+
+class Machine(Server):
     """One machine; close() powers it off and removes it."""
 
     def __init__(self, directory, netns):
@@ -112,6 +160,7 @@ class Machine:
              '; done; exec "$@"', " ".join(map(str, self.control_groups)),
              "systemd-nspawn", "-D", self.root, "--register=no", "--keep-unit",
              f"--network-namespace-path=/run/netns/{self.netns}",
+             "--capability=CAP_NET_ADMIN",
              "--resolv-conf=off", "--link-journal=no", "--console=pipe", "--boot"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )
@@ -157,49 +206,11 @@ class Machine:
         self.container.wait(30)
         self.init = None
 
-    # The suite on it
-
     def install(self, profile="full"):
-        """README's first command, then the way to packages is cut off."""
-        done = self.run("/root/mailherd/up", "--hostname", HOSTNAME,
-                        "--domain", DOMAIN, "--profile", profile,
-                        timeout=INSTALL_SECONDS)
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        """The way to packages is cut off afterwards."""
+        text = super().install(profile)
         self.disconnect()
-        return done.stdout
-
-    def mailherd(self, *words, **options):
-        """A command with --json; its document."""
-        done = self.run("mailherd", *words, "--json", **options)
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            raise AssertionError("mailherd %s: exit status %d\n%s%s" % (
-                " ".join(words), done.returncode, done.stdout,
-                done.stderr)) from None
-
-    def wait_healthy(self, deadline_s=60):
-        wait_for(lambda: self.run("mailherd", "status").returncode == 0,
-                 deadline_s, "healthy suite", every=0.3)
-
-    def service_pids(self):
-        """{service: pid} of what runs."""
-        return {service["name"]: service["pid"]
-                for service in self.mailherd("status")["services"]
-                if "pid" in service}
-
-    def add_mailbox(self, address):
-        done = self.run("sh", "-c", "printf '%s\\n' \"$1\" | mailherd "
-                        "mailbox add \"$0\" --password-file -",
-                        address, PASSWORD)
-        assert done.returncode == 0, done.stderr
-        return address
-
-    def queue(self):
-        """What waits in the queue: a list of postqueue's objects."""
-        done = self.run("mailherd", "exec", "postqueue", "-j")
-        return [json.loads(line) for line in done.stdout.splitlines()
-                if line.startswith("{")]
+        return text
 
     def close(self):
         """Powers it off and removes it."""
