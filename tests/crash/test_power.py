@@ -18,6 +18,7 @@ from lib.aftermath import Aftermath, Work
 from lib.crash import Blackout
 from lib.matrix import record
 from lib.power import lose_all, powered
+from lib.smtp import make_mark, make_message
 from lib.wait import wait_for
 
 
@@ -188,6 +189,26 @@ def test_locks_that_a_power_loss_left_go_before_dovecot_starts(
     assert os.path.exists(held) and os.path.islink(linked)
 
 
+def test_a_misnamed_queue_file_is_renamed_before_postfix_starts(
+        suite, mailbox):
+    """After a restore its name, made of its inode, is another's."""
+    address, mark = mailbox(), make_mark()
+    drop = suite.root + "/var/lib/mailherd/engines/postfix/spool/maildrop/"
+    suite.down()
+    try:
+        suite.exec("sendmail", "-f", address, address,
+                   input=make_message(mark).decode())
+        name, = os.listdir(drop)
+        os.rename(drop + name, drop + name[:5] + "ABCDE")
+        before = suite.log("postfix")
+    finally:
+        suite.up()
+    suite.wait_mail(address, mark)
+    said = suite.log("postfix").removeprefix(before)
+    assert "CHANGED TO MATCH INODE NUMBERS" in said, said
+    assert "hook failed" not in said, said
+
+
 PLACES = {
     "queue": ["var/lib/mailherd/engines/postfix/spool"],
     "mail": ["var/lib/mailherd/vmail"],
@@ -204,7 +225,9 @@ def lose_power_under_work(lab, suite, mailbox, place, rounds=1, **options):
     try:
         with powered(directories, **options) as powers:
             suite.up()
-            crashes = [Blackout(suite, "power loss, " + place,
+            name = "power loss, %s%s" % (
+                place, ", no journal" if options.get("each") else "")
+            crashes = [Blackout(suite, name,
                                 lambda: lose_all(powers))
                        for _ in range(rounds)]
             with work:
@@ -215,7 +238,9 @@ def lose_power_under_work(lab, suite, mailbox, place, rounds=1, **options):
                 work.advance(4)
             after = Aftermath(work, crashes)
             record(after.rows())
-            after.judge(flags=False)
+            # Without a journal a maildir may be there in part; Dovecot
+            # mends it when it is opened, and only then counts it.
+            after.judge(flags=False, numbers=not options.get("each"))
             suite.down()
     finally:
         suite.up()

@@ -14,8 +14,8 @@ import os
 Row = collections.namedtuple(
     "Row", "point messages lost duplicates seconds", defaults=(None,))
 
-HEAD = ("| failure | messages | lost | duplicates, in flight | well after |\n"
-        "|---|---|---|---|---|")
+HEAD = ("| failure | times | messages | lost | duplicates, in flight | "
+        "well after, at most |\n|---|---|---|---|---|---|")
 
 
 def add(row, other):
@@ -41,9 +41,17 @@ def read(path):
 
 
 def table(rows):
-    """The rows as a table of Markdown."""
-    return "\n".join([HEAD] + [
-        "| %s | %d | %d | %d | %s |" % (
-            row.point, row.messages, row.lost, row.duplicates,
-            "–" if row.seconds is None else "%.2f s" % row.seconds)
-        for row in rows])
+    """The rows as a table of Markdown, those of one failure in one line."""
+    points = {}
+    for row in rows:
+        points.setdefault(row.point, []).append(row)
+    return "\n".join([HEAD] + [_line(point, same)
+                               for point, same in points.items()])
+
+
+def _line(point, rows):
+    seconds = [row.seconds for row in rows if row.seconds is not None]
+    return "| %s | %d | %d | %d | %d | %s |" % (
+        point, len(rows), sum(row.messages for row in rows),
+        sum(row.lost for row in rows), sum(row.duplicates for row in rows),
+        "%.2f s" % max(seconds) if seconds else "–")

@@ -240,7 +240,7 @@ class Suite:
         """All copies of a message in a mailbox, in every folder."""
         found = []
         for directory, names, _ in os.walk(self.home(address)):
-            if "cur" in names and "new" in names:
+            if "cur" in names or "new" in names:
                 found += maildir.Maildir(directory).find(mark)
         return found
 
