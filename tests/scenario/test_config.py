@@ -218,14 +218,12 @@ def test_settings_of_web_mail_source_and_logs(lab, suite):
                     source + "/32", "dev", "eth0"], check=True)
     logs = os.path.join(suite.logs, "nginx")
     hook = os.path.join(suite.root, "etc/mailherd/hooks/nginx/noise")
-    set_ = ("config", "set")
     try:
-        suite.mailherd(*set_, "http.redirect", "no")
-        suite.mailherd(*set_, "http.proxy_protocol", "yes")
-        suite.mailherd(*set_, "trusted_proxies", lab.client.ipv4)
-        suite.mailherd(*set_, "log.file_size", "1")
-        suite.mailherd(*set_, "log.files", "2")
-        suite.mailherd(*set_, "smtp.source", source)
+        # An editor does as well as `config set`, and faster.
+        suite.configure({"http.redirect": "no", "http.proxy_protocol": "yes",
+                         "trusted_proxies": lab.client.ipv4,
+                         "log.file_size": "1", "log.files": "2",
+                         "smtp.source": source})
         # Three files' worth of lines leave two.
         os.makedirs(os.path.dirname(hook), 0o755)
         with open(hook, "w", encoding="ascii") as out:

@@ -58,6 +58,7 @@ def test_hooks_run_at_a_start_after_a_crash(suite, hooks, tmp_path):
     hooks("unbound", "1", "echo x >>%s" % said)
     before = suite.pid("unbound")
     os.kill(before, 9)
+    wait_for(said.exists, 15, "another start")
     wait_for(lambda: suite.svstat("unbound")["ready"] and
              suite.pid("unbound") != before, 15, "unbound again")
     assert said.read_text() == "x\n"
