@@ -64,7 +64,10 @@ USERS = {
          "connect": [SOCKETS + "control/*"]}),
     "mailherd-directory": merged(
         DATABASE, {"make": [STATE + "db/usage"],
-                   "write": [STATE + "db/usage/usage.db*"]}),
+                   "write": [STATE + "db/usage/usage.db*"],
+                   # It tells the agent how the databases are.
+                   "list": [SOCKETS + "directory"],
+                   "connect": [SOCKETS + "directory/agent"]}),
     "mailherd-render": DATABASE,
     "mailherd-log": merged(
         whole("var/log/mailherd"),

@@ -54,6 +54,7 @@ ROWS = {
     "ask the agent to end sessions":
         'ask {sock}/control/agent {{"verb":"kick","address":"a@b.invalid"}}',
     "report health": 'ask {sock}/watch/agent {{"verb":"status"}}',
+    "report the databases' health": "connect {sock}/directory/agent",
     "take listening sockets": "connect {run}/fdholder/s",
     "stop services": "write {run}/svc/postfix/supervise/control",
     "send TCP": "tcp {peer4} 25",
