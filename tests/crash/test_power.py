@@ -105,7 +105,9 @@ def test_links_fifos_modes_and_errors_are_those_of_a_file_system(plug):
         assert refused.value.errno == code
     for name in ("one", "inner/file", "inner", ""):
         sync(here + "/" + name)
+    number = os.stat(here + "/inner/file").st_ino
     lose()
+    assert os.stat(here + "/inner/file").st_ino == number
     assert os.stat(here + "/two").st_ino == os.stat(here + "/one").st_ino
     assert os.stat(here + "/two").st_nlink == 2
     assert read(here + "/link") == b"1"

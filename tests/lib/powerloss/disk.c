@@ -7,10 +7,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 
+#define NUMBER "trusted.powerloss"
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 typedef int each_fn(
@@ -41,6 +43,39 @@ each_name(struct tree *tree, struct node *node, int parent, const char *name,
 				tree, node, dirfd(directory), entry->d_name);
 	closedir(directory);
 	return answer;
+}
+
+/*
+ * Numbers of nodes outlive the loss as inode numbers do: Postfix names
+ * queue files by them and mailherd knows a replaced database by them. The
+ * root keeps the last one that was given.
+ */
+static void
+number_path(char path[PATH_MAX], int directory, const char *name)
+{
+	(void)snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s", directory, name);
+}
+
+static uint64_t
+load_number(int directory, const char *name, uint64_t otherwise)
+{
+	char path[PATH_MAX];
+	uint64_t number;
+
+	number_path(path, directory, name);
+	return lgetxattr(path, NUMBER, &number, sizeof(number)) ==
+			       sizeof(number)
+		       ? number
+		       : otherwise;
+}
+
+static int
+store_number(int directory, const char *name, uint64_t number)
+{
+	char path[PATH_MAX];
+
+	number_path(path, directory, name);
+	return lsetxattr(path, NUMBER, &number, sizeof(number), 0);
 }
 
 /* Loading */
@@ -103,6 +138,7 @@ load_name(
 		return 0;
 	}
 	node = tree_node_new(tree, &stat);
+	node->number = load_number(directory, name, node->number);
 	tree_set_stored(parent, name, node);
 	if (S_ISDIR(stat.st_mode))
 		return each_name(tree, node, directory, name, load_name);
@@ -120,6 +156,7 @@ disk_load(struct tree *tree, int directory)
 	if (fstat(directory, &tree->root->live.stat) == -1)
 		return -1;
 	tree->root->disk.stat = tree->root->live.stat;
+	tree->last_number = load_number(directory, ".", tree->last_number);
 	return each_name(tree, tree->root, directory, ".", load_name);
 }
 
@@ -179,6 +216,8 @@ store_attributes(const struct node *node, int directory, const char *name)
 	const struct stat *stat = &node->disk.stat;
 	const struct timespec times[2] = { stat->st_atim, stat->st_mtim };
 
+	if (store_number(directory, name, node->number) == -1)
+		return -1;
 	if (fchownat(directory, name, stat->st_uid, stat->st_gid,
 		    AT_SYMLINK_NOFOLLOW) == -1)
 		return -1;
@@ -223,5 +262,7 @@ disk_store(struct tree *tree, int directory)
 	if (each_name(tree, NULL, directory, ".", remove_name) == -1 ||
 		store_names(tree->root, directory, ".") == -1)
 		return -1;
-	return store_attributes(tree->root, directory, ".");
+	if (store_attributes(tree->root, directory, ".") == -1)
+		return -1;
+	return store_number(directory, ".", tree->last_number);
 }
