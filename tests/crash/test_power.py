@@ -219,6 +219,25 @@ PLACES = {
 PLACES["all three"] = sum(PLACES.values(), [])
 
 
+class PowerLoss(Blackout):
+    """Everything killed, then what is not synced lost; without power no
+    command runs either, and none must look below the mounts."""
+
+    def __init__(self, suite, name, powers, changes):
+        super().__init__(suite, name, self._lose)
+        self._powers = powers
+        self._changes = changes
+
+    def kill(self):
+        self._changes.hold()
+        super().kill()
+        self._changes.wait_idle()
+
+    def _lose(self):
+        lose_all(self._powers)
+        self._changes.go_on()
+
+
 def lose_power_under_work(lab, suite, mailbox, place, rounds=1, **options):
     """The aftermath of so many losses of what is not synced there."""
     work = Work(lab, suite, mailbox)
@@ -229,8 +248,7 @@ def lose_power_under_work(lab, suite, mailbox, place, rounds=1, **options):
             suite.up()
             name = "power loss, %s%s" % (
                 place, ", no journal" if options.get("each") else "")
-            crashes = [Blackout(suite, name,
-                                lambda: lose_all(powers))
+            crashes = [PowerLoss(suite, name, powers, work.changes)
                        for _ in range(rounds)]
             with work:
                 for crash in crashes:

@@ -35,6 +35,9 @@ class Changes:
         self._stem = owner.partition("@")[0]
         self._pause = pause
         self._stopping = threading.Event()
+        self._may_begin = threading.Event()
+        self._may_begin.set()
+        self._running = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def start(self):
@@ -43,8 +46,20 @@ class Changes:
 
     def stop(self):
         self._stopping.set()
+        self._may_begin.set()
         self._thread.join(60)
         assert not self._thread.is_alive(), "a command does not end"
+
+    def hold(self):
+        """No command begins from now on; one may be running."""
+        self._may_begin.clear()
+
+    def wait_idle(self):
+        with self._running:
+            pass
+
+    def go_on(self):
+        self._may_begin.set()
 
     def answered(self):
         return [c for c in list(self.done) if c.answered]
@@ -54,7 +69,10 @@ class Changes:
         while not self._stopping.is_set():
             number += 1
             for kind in ("mailbox", "alias", "passwd"):
-                self._change(kind, number)
+                with self._running:
+                    if self._may_begin.is_set():
+                        self._change(kind, number)
+                self._may_begin.wait()
                 time.sleep(self._pause)
 
     def _change(self, kind, number):
