@@ -28,7 +28,13 @@ def machine(lab, host, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def installed(lab, host, machine):
+def untouched(machine):
+    """{unit file: state} of the machine before anything was installed."""
+    return machine.unit_files()
+
+
+@pytest.fixture(scope="session")
+def installed(lab, host, machine, untouched):
     """What README's first command printed; the suite runs."""
     text = machine.install()
     publish(lab, host)

@@ -79,6 +79,12 @@ class Server:
                 for service in self.mailherd("status")["services"]
                 if "pid" in service}
 
+    def unit_files(self):
+        """{unit: enabled, disabled, masked ...}"""
+        done = self.run("systemctl", "list-unit-files", "--plain",
+                        "--no-legend")
+        return dict(line.split()[:2] for line in done.stdout.splitlines())
+
     def add_mailbox(self, address):
         done = self.run("sh", "-c", "printf '%s\\n' \"$1\" | mailherd "
                         "mailbox add \"$0\" --password-file -",
@@ -180,13 +186,18 @@ class Machine(Server):
         ).stdout.split()
         return int(found[0]) if found else None
 
+    def argv(self, *argv):
+        """The argv that runs argv inside."""
+        return ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-p", "-n",
+                "-C", "--root", "--wd=/", "env", "-i", "-C", "/root",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                "LANG=C.UTF-8", *argv]
+
     def run(self, *argv, timeout=60, **kwargs):
         """Runs a program inside; output is text."""
         return subprocess.run(
-            ["nsenter", "-t", str(self.init), "-m", "-u", "-i", "-p", "-n", "-C",
-             "--root", "--wd=/", "env", "-i", "-C", "/root",
-             "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", *argv],
-            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            self.argv(*argv), capture_output=True, text=True,
+            timeout=timeout, stdin=subprocess.DEVNULL,
             **kwargs,
         )
 
