@@ -8,6 +8,7 @@ const struct command *const command_groups[] = {
 	lifecycle_commands,
 	upgrade_commands,
 	config_commands,
+	uninstall_commands,
 	domain_commands,
 	alias_domain_commands,
 	mailbox_commands,

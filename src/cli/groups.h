@@ -60,6 +60,7 @@ struct command {
 extern const struct command lifecycle_commands[];
 extern const struct command upgrade_commands[];
 extern const struct command config_commands[];
+extern const struct command uninstall_commands[];
 extern const struct command setup_commands[];
 extern const struct command dns_commands[];
 extern const struct command doctor_commands[];

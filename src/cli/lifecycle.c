@@ -74,9 +74,10 @@ lifecycle_is_systemds(const struct command_call *call)
 }
 
 int
-lifecycle_systemctl(const char *verb, int *status_out, struct err *err)
+lifecycle_systemctl(
+	const char *verb, const char *option, int *status_out, struct err *err)
 {
-	const char *argv[] = { SYSTEMCTL, verb, SYSTEMD_UNIT, NULL };
+	const char *argv[] = { SYSTEMCTL, verb, SYSTEMD_UNIT, option, NULL };
 	struct child_spec spec = { .argv = argv,
 		.deadline_ms = SYSTEMCTL_DEADLINE_MS,
 		.inherit_output = true };
@@ -244,7 +245,7 @@ lifecycle_down(struct command_call *call)
 	}
 	/* Else systemd would start it again. */
 	if (!is_direct && lifecycle_is_systemds(call)) {
-		if (lifecycle_systemctl("stop", &status, &err) == -1)
+		if (lifecycle_systemctl("stop", NULL, &status, &err) == -1)
 			return command_fail(call, &err);
 		return status;
 	}

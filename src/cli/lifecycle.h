@@ -25,7 +25,7 @@ int lifecycle_exec(struct command_call *call);
 MUST_CHECK int lifecycle_ask(const struct command_call *call, const char *verb,
 	const char *service, int deadline_ms, json_t **reply_out,
 	struct err *err);
-/* Starts what is down and waits for its first verdict; ERR_* when failed. */
+/* Starts what is down and waits for the agent's verdict; ERR_* when failed. */
 MUST_CHECK int lifecycle_start(struct command_call *call, struct err *err);
 /*
  * `restart --changed`: the agent first; the agent's answer is a new
@@ -47,9 +47,9 @@ int lifecycle_container_begin(struct command_call *call);
 void lifecycle_container_resolver(const struct command_call *call);
 /* True when systemd is the one that starts and stops this instance. */
 bool lifecycle_is_systemds(const struct command_call *call);
-/* Runs systemctl; its exit status. */
+/* Runs systemctl (option may be NULL); its exit status. */
 MUST_CHECK int lifecycle_systemctl(
-	const char *verb, int *status_out, struct err *err);
+	const char *verb, const char *option, int *status_out, struct err *err);
 /*
  * Commands s6-supervise of each service (letters may be NULL) and lets no
  * finish program hold it up; returns how many there are.

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "cli/lifecycle.h"
+#include "cli/upgrade.h"
 #include "supervise/record.h"
 #include "supervise/s6.h"
 
@@ -168,6 +169,18 @@ print_roll(const json_t *reply, int64_t ms)
 			(double)ms / 1000);
 }
 
+/* Programs of a newer build would touch the data before it is copied. */
+static int
+refuse_when_due(const struct command_call *call, struct err *err)
+{
+	if (!upgrade_is_due(call))
+		return 0;
+	(void)err_set(err, ERR_BUSY,
+		"a newer build is installed and not in force yet");
+	return err_remedy(
+		err, "mailherd upgrade brings it into force, or goes back");
+}
+
 int
 lifecycle_restart_changed(const struct command_call *call)
 {
@@ -175,7 +188,8 @@ lifecycle_restart_changed(const struct command_call *call)
 	struct err err = { 0 };
 	json_t *reply;
 
-	if (lifecycle_roll(call, &reply, &err) == -1)
+	if (refuse_when_due(call, &err) == -1 ||
+		lifecycle_roll(call, &reply, &err) == -1)
 		return command_fail(call, &err);
 	(void)json_object_del(reply, "ok"); /* the protocol's, not ours */
 	if (call->json) {
@@ -207,8 +221,9 @@ lifecycle_restart(struct command_call *call)
 	}
 	if (changed)
 		return lifecycle_restart_changed(call);
-	if (lifecycle_ask(call, "restart", service, RESTART_DEADLINE_MS, NULL,
-		    &err) == -1)
+	if ((service == NULL && refuse_when_due(call, &err) == -1) ||
+		lifecycle_ask(call, "restart", service, RESTART_DEADLINE_MS,
+			NULL, &err) == -1)
 		return command_fail(call, &err);
 	if (service == NULL)
 		return lifecycle_wait_healthy(call);

@@ -27,6 +27,7 @@
 #define OUTPUT_MAX 16384
 #define ORPHAN_DEADLINE_MS 15000
 #define START_DEADLINE_MS 5000
+#define UNIT_DEADLINE_MS 60000
 #define POLL_MS 20
 
 static int
@@ -201,12 +202,13 @@ up_foreground(struct command_call *call)
 }
 
 static int
-start_by_systemd(const struct command_call *call, struct err *err)
+start_by_systemd(
+	const struct command_call *call, const char *option, struct err *err)
 {
 	int status;
 
 	if (check_set_up(call, err) == -1 ||
-		lifecycle_systemctl("start", &status, err) == -1)
+		lifecycle_systemctl("start", option, &status, err) == -1)
 		return -1;
 	if (status == 0)
 		return 0;
@@ -215,24 +217,38 @@ start_by_systemd(const struct command_call *call, struct err *err)
 	return err_remedy(err, "journalctl -u mailherd says why");
 }
 
+/* option is one of systemctl's, or NULL. */
 static int
-start(const struct command_call *call, struct err *err)
+start(const struct command_call *call, const char *option, struct err *err)
 {
 	if (s6_scan_running(call->paths.services))
 		return 0;
 	if (lifecycle_is_systemds(call))
-		return start_by_systemd(call, err);
+		return start_by_systemd(call, option, err);
 	if (prepare_all(call, err) == -1)
 		return -1;
 	return start_svscan(call, err);
 }
 
+/* systemctl would wait for READY, which a suite that fails never says. */
 int
 lifecycle_start(struct command_call *call, struct err *err)
 {
+	int64_t deadline_ms = clock_monotonic_ms() + UNIT_DEADLINE_MS;
 	json_t *reply;
 
-	if (start(call, err) == -1 || lifecycle_wait(call, &reply, err) == -1)
+	if (start(call, "--no-block", err) == -1)
+		return -1;
+	while (!s6_scan_running(call->paths.services)) {
+		if (clock_monotonic_ms() > deadline_ms) {
+			(void)err_set(err, ERR_SYSTEM,
+				"mailherd.service does not start");
+			return err_remedy(
+				err, "journalctl -u mailherd says why");
+		}
+		lifecycle_pause(POLL_MS);
+	}
+	if (lifecycle_wait(call, &reply, err) == -1)
 		return -1;
 	json_decref(reply);
 	return 0;
@@ -248,7 +264,7 @@ lifecycle_up(struct command_call *call)
 		return up_foreground(call);
 	if (upgrade_is_due(call))
 		return upgrade_up(call);
-	if (start(call, &err) == -1)
+	if (start(call, NULL, &err) == -1)
 		return command_fail(call, &err);
 	return lifecycle_wait_healthy(call);
 }

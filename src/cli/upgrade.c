@@ -256,10 +256,26 @@ run_upgrade(struct command_call *call)
 	return drive(call, command_option(call, "detached") != NULL, false);
 }
 
-bool
-upgrade_is_due(struct command_call *call)
+/* Whether the installed build is another than the one that was in force. */
+static bool
+is_unproven(const struct paths *paths)
 {
 	struct upgrade_build installed, proven;
+	char path[PATHS_MAX + 64];
+	struct err err = { 0 };
+	int got = upgrade_proven_read(paths, &proven, &err);
+
+	/* A release that kept no such file was followed by one that does. */
+	previous_package(paths, path, sizeof(path));
+	if (got == 0)
+		return fs_exists(path);
+	return got == 1 && upgrade_package_installed(&installed, &err) == 1 &&
+	       !is_same(&installed, &proven);
+}
+
+bool
+upgrade_is_due(const struct command_call *call)
+{
 	struct upgrade_state state = { 0 };
 	struct err err = { 0 };
 	int unfinished;
@@ -268,11 +284,8 @@ upgrade_is_due(struct command_call *call)
 		return false;
 	unfinished = upgrade_state_read(&call->paths, &state, &err);
 	json_decref(state.report);
-	if (unfinished != 0)
-		return true; /* a damaged one is said by who reads it */
-	return upgrade_package_installed(&installed, &err) == 1 &&
-	       upgrade_proven_read(&call->paths, &proven, &err) == 1 &&
-	       !is_same(&installed, &proven);
+	/* A damaged one is said by who reads it. */
+	return unfinished != 0 || is_unproven(&call->paths);
 }
 
 int

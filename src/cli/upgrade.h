@@ -12,7 +12,7 @@
 #include "cli/command.h"
 
 /* True when an upgrade is to be begun or finished before all is well. */
-bool upgrade_is_due(struct command_call *call);
+bool upgrade_is_due(const struct command_call *call);
 /* Starts what is down, brings the build into force; the exit status. */
 int upgrade_up(struct command_call *call);
 /*

@@ -213,10 +213,8 @@ upgrade_package_wait(int deadline_ms, struct err *err)
 }
 
 static int
-run_dpkg(const char *path, struct err *err)
+run_dpkg(const char *const *argv, const char *what, struct err *err)
 {
-	const char *const argv[] = { DPKG, "--force-downgrade",
-		"--force-confdef", "--force-confold", "-i", path, NULL };
 	struct child_spec spec = { .argv = argv,
 		.environment = ENVIRONMENT,
 		.output_max = OUTPUT_MAX,
@@ -230,8 +228,7 @@ run_dpkg(const char *path, struct err *err)
 	if (answer == 0 && (result.timed_out || result.status != 0)) {
 		size_t skip = output.length > 300 ? output.length - 300 : 0;
 
-		answer = err_set(err, ERR_SYSTEM,
-			"dpkg could not install %s: %s", path,
+		answer = err_set(err, ERR_SYSTEM, "dpkg could not %s: %s", what,
 			result.timed_out ? "no end in time"
 					 : output.data + skip);
 	}
@@ -244,6 +241,8 @@ upgrade_package_install(const struct paths *paths, const char *path,
 	int deadline_ms, struct err *err)
 {
 	char copy[PATHS_MAX + 64];
+	const char *const argv[] = { DPKG, "--force-downgrade",
+		"--force-confdef", "--force-confold", "-i", copy, NULL };
 	int fd, result;
 
 	if (lock_frontend(deadline_ms, &fd, err) == -1)
@@ -256,8 +255,22 @@ upgrade_package_install(const struct paths *paths, const char *path,
 	if (link(path, copy) == -1)
 		result = err_errno(err, errno, "%s", path);
 	else
-		result = run_dpkg(copy, err);
+		result = run_dpkg(argv, "install it", err);
 	(void)unlink(copy);
+	(void)close(fd);
+	return result;
+}
+
+int
+upgrade_package_remove(bool purge, int deadline_ms, struct err *err)
+{
+	const char *const argv[] = { DPKG, purge ? "--purge" : "--remove",
+		PACKAGE, NULL };
+	int fd, result;
+
+	if (lock_frontend(deadline_ms, &fd, err) == -1)
+		return -1;
+	result = run_dpkg(argv, "remove it", err);
 	(void)close(fd);
 	return result;
 }

@@ -32,6 +32,9 @@ MUST_CHECK int upgrade_package_wait(int deadline_ms, struct err *err);
  */
 MUST_CHECK int upgrade_package_install(const struct paths *paths,
 	const char *path, int deadline_ms, struct err *err);
+/* Removes our package; with purge also what dpkg keeps of it. */
+MUST_CHECK int upgrade_package_remove(
+	bool purge, int deadline_ms, struct err *err);
 /* The id of a build from the text of its checksums; out: UPGRADE_ID_SIZE. */
 void upgrade_package_id(struct span checksums, char out[UPGRADE_ID_SIZE]);
 

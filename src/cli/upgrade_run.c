@@ -131,6 +131,8 @@ bring_up_to_date(struct upgrade *upgrade, struct err *err)
 		return lifecycle_start(call, err);
 	}
 	say(upgrade, "bringing services up to date");
+	/* One that ended again and again would be waited for. */
+	(void)lifecycle_each_supervisor(call->paths.services, NULL);
 	json_decref(upgrade->rolled);
 	upgrade->rolled = NULL;
 	return lifecycle_roll(call, &upgrade->rolled, err);
@@ -190,15 +192,18 @@ step_back_roll(struct upgrade *upgrade, struct err *err)
 
 /*
  * A program of the newer build may have been in the middle of a migration
- * when the data came back.
+ * when the data came back. What is not well now is not the build's doing:
+ * it is said, and holds up nothing.
  */
 static int
 step_back_health(struct upgrade *upgrade, struct err *err)
 {
 	if (step_back_data(upgrade, err) == -1)
 		return -1;
-	return upgrade_health_wait(
-		upgrade->call, upgrade->state.report, HEALTH_DEADLINE_MS, err);
+	if (upgrade_health_wait(upgrade->call, upgrade->state.report,
+		    HEALTH_DEADLINE_MS, &upgrade->unwell) == 0)
+		err_clear(&upgrade->unwell);
+	return 0;
 }
 
 /* otherwise UPGRADE_STEP_COUNT: a failure stays where it is. */
@@ -327,8 +332,10 @@ finish_undone(struct upgrade *upgrade, struct err *err)
 	if (upgrade_state_remove(&upgrade->call->paths, err) == -1)
 		return -1;
 	(void)err_set(err, ERR_UNAVAILABLE,
-		"version %s is in force again, as it was before; version %s: %s",
-		state->from.version, state->to.version, state->cause);
+		"version %s is in force again, %s%s; version %s: %s",
+		state->from.version,
+		upgrade->unwell.text[0] == '\0' ? "as it was before" : "but ",
+		upgrade->unwell.text, state->to.version, state->cause);
 	add_places(upgrade, err);
 	return -1;
 }

@@ -17,6 +17,7 @@ struct upgrade {
 	struct upgrade_state state;
 	bool detached; /* nobody looks: wait for apt, and for the start */
 	json_t *rolled; /* what the agent did; NULL: nothing yet */
+	struct err unwell; /* after the way back; text "": as well as before */
 	int64_t began_ms;
 };
 
