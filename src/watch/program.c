@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * The limit of a check is shorter than the interval. Still one can be
- * running when the next is due, when the machine slept at its start: then
- * it is waited for.
- */
+/* The next check begins when one is over: soon, while the resolver is ill. */
 #include "watch/program.h"
 
 #include <stdio.h>
@@ -16,8 +12,9 @@
 #include "watch/disk_check.h"
 #include "watch/resolver_check.h"
 
-#define INTERVAL_S 30
-#define LIMIT_MS 28000 /* of the 30 seconds that a check may take */
+#define HEALTHY_S 30
+#define ILL_S 5
+#define LIMIT_MS 28000
 #define DNS_LIMIT_MS 20000
 #define DNS_AGAIN_MS 500
 #define PING_ATTEMPTS 3
@@ -78,6 +75,8 @@ static void
 on_checked(const struct resolver_result *result, void *context)
 {
 	struct program *program = context;
+	const struct timeval wait = { .tv_sec = result->healthy ? HEALTHY_S
+								: ILL_S };
 	bool changed =
 		!program->checked || program->result.healthy != result->healthy;
 
@@ -93,6 +92,7 @@ on_checked(const struct resolver_result *result, void *context)
 			  " to others",
 			LOG_TEXT("text", result->text));
 	health_set(program->health, result->healthy, result->text);
+	event_add(program->tick, &wait);
 }
 
 static void
@@ -100,8 +100,6 @@ on_tick(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 {
 	struct program *program = context;
 
-	if (program->check)
-		return;
 	program->check = resolver_check_start(
 		program->loop, &program->options, on_checked, program);
 }
@@ -110,13 +108,10 @@ MUST_CHECK int
 program_start(struct service_state *state, struct err *err UNUSED)
 {
 	struct program *program = state->program;
-	struct timeval interval = { .tv_sec = INTERVAL_S };
 
 	program->loop = state->loop;
 	program->health = health_new(state->loop, program->agent, "resolver");
-	program->tick =
-		event_new(state->loop, -1, EV_PERSIST, on_tick, program);
-	event_add(program->tick, &interval);
+	program->tick = evtimer_new(state->loop, on_tick, program);
 	on_tick(-1, 0, program);
 	program->disks =
 		disk_check_new(state->loop, &state->paths, program->agent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What mailherd-watch does at the turns of its life (io/service.h). It
- * checks the resolver every 30 seconds, the first time at once, keeps the
+ * checks the resolver every 30 seconds, each 5 while it is ill, keeps the
  * last result and reports it to the agent: verb health {name: "resolver",
  * ok, text} on sock/watch/agent. The agent decides what follows from it.
  */
