@@ -6,13 +6,15 @@ import os
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
 
 from lib.faults import (PLACES, Database, FileSystem, Ledger, fact,
                         may_log_in, wait_fact)
-from lib.lab import DOMAIN, Lab
+from lib.lab import DOMAIN, PEER_DOMAIN, Lab
+from lib.matrix import Row, record
 from lib.suite import CommandError
 from lib.wait import wait_for
 
@@ -48,12 +50,14 @@ def ann(mailbox):
 
 
 @pytest.fixture
-def ledger(lab, suite, ann):
+def ledger(lab, suite, ann, request):
     """The book of the mail; judged when the test is over."""
     book = Ledger(lab)
     assert book.send(ann) == 250
     yield book
     book.judge(suite)
+    record([Row(request.node.name.removeprefix("test_").replace("_", " "),
+                len(book.accepted), 0, 0)])
 
 
 def edit_error(suite, address):
@@ -245,3 +249,77 @@ def suite_s6(suite, letter, name):
                    check=True)
     wait_for(lambda: suite.svstat(name)["up"] == (letter == "-u"), 20,
              "%s %s" % (name, letter))
+
+# Programs that are dead for a while
+
+# What a message may meet meanwhile. Those that are started anew each time
+# they die serve in between: an answer may also be the right one.
+DEAD = [("redis", (250,)), ("rspamd", TEMPORARY + (250,)),
+        ("directory", TEMPORARY + (250,))]
+
+
+@contextlib.contextmanager
+def dying(suite, name):
+    """Whatever starts as this service is killed, for a while."""
+    end = threading.Event()
+
+    def kill():
+        while not end.is_set():
+            pid = suite.pid(name)
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            end.wait(0.05)
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        end.set()
+        killer.join()
+
+
+@pytest.mark.parametrize("name,codes", DEAD)
+def test_service_dead(lab, suite, ledger, ann, name, codes):
+    with dying(suite, name):
+        found = wait_for(lambda: dead(suite, name), 10,
+                         "the status to name " + name, 0.1)
+        assert found["crashes"] > 0
+        assert ledger.send(ann) in codes
+        assert ledger.send(ann, user=ann) in codes
+        assert may_log_in(lab, ann) in (
+            ("in", "unavailable") if name == "directory" else ("in",))
+    wait_for(suite.all_ready, 30, "all ready")
+    wait_for(lambda: ledger.send(ann) == 250, 20, "mail", 0.5)
+    assert may_log_in(lab, ann) == "in"
+
+
+def dead(suite, name):
+    """What the status says of a service that is not ready, or None."""
+    found = suite.service_status(name)
+    return found if found["state"] != "ready" else None
+
+
+# The resolver
+
+@pytest.mark.full
+def test_resolver_dead(lab, suite, ledger, ann, mailbox):
+    """Local mail goes on, mail for others waits, nothing bounces."""
+    bob = mailbox("bob")
+    with dying(suite, "unbound"):
+        text = wait_fact(suite, "resolver", False, 70)
+        assert "dns failed" in text, text
+        assert ledger.send(bob, user=ann) == 250
+        suite.wait_mail(bob, ledger.accepted[-1][1])
+        assert may_log_in(lab, ann) == "in"
+        assert ledger.send("someone@" + PEER_DOMAIN, user=ann) == 250
+        mark = ledger.accepted.pop()[1]
+        # Whether the sender's domain exists cannot be known now.
+        assert ledger.send(ann) in TEMPORARY + (250,)
+        wait_for(lambda: any(m["queue_name"] == "deferred"
+                             for m in suite.queue()), 120,
+                 "mail for others that waits", 0.5)
+        assert not suite.find_mail(ann, mark), "a bounce"
+    wait_fact(suite, "resolver", True, 60)
+    wait_for(lambda: lab.peer.inbox.find(mark), 90, "the mail to others")
+    assert not suite.find_mail(ann, mark), "a bounce"
