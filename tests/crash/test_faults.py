@@ -254,8 +254,10 @@ def suite_s6(suite, letter, name):
 
 # What a message may meet meanwhile. Those that are started anew each time
 # they die serve in between: an answer may also be the right one.
-DEAD = [("redis", (250,)), ("rspamd", TEMPORARY + (250,)),
-        ("directory", TEMPORARY + (250,))]
+DEAD = [("rspamd", TEMPORARY + (250,)),
+        pytest.param("redis", (250,), marks=pytest.mark.full),
+        pytest.param("directory", TEMPORARY + (250,),
+                     marks=pytest.mark.full)]
 
 
 @contextlib.contextmanager
