@@ -225,12 +225,12 @@ def kill_at(machine, step):
     started.wait(10)
 
 
-# Everyday: one of each direction.
+# A way back takes the 30 s in which jobs may become ready.
 KILLS = [pytest.param("again", step, marks=marks) for step, marks in (
     ("copy", pytest.mark.full), ("roll", ()), ("health", pytest.mark.full))
 ] + [pytest.param("breaks", step, marks=marks) for step, marks in (
     ("copy", pytest.mark.full), ("roll", pytest.mark.full),
-    ("back-package", ()), ("back-data", pytest.mark.full),
+    ("back-package", pytest.mark.full), ("back-data", pytest.mark.full),
     ("back-roll", pytest.mark.full), ("back-health", pytest.mark.full))]
 
 
@@ -272,6 +272,7 @@ def test_a_machine_killed_in_the_middle_finishes_at_boot(
     assert set(before) <= set(subjects(lab, host, stranger))
 
 
+@pytest.mark.full
 def test_a_suite_that_is_down_is_upgraded_by_up(lab, host, machine, stranger,
                                                 variants):
     """With the same safety: the bad build goes, the good one stays."""
