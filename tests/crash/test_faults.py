@@ -305,10 +305,16 @@ def dead(suite, name):
 # The resolver
 
 @pytest.mark.full
-def test_resolver_dead(lab, suite, ledger, ann, mailbox):
+@pytest.mark.parametrize("way", ["dead", "silent", "failing"])
+def test_resolver_dead(lab, suite, ledger, ann, mailbox, way):
     """Local mail goes on, mail for others waits, nothing bounces."""
     bob = mailbox("bob")
-    with dying(suite, "unbound"):
+    with contextlib.ExitStack() as stack:
+        if way == "dead":
+            stack.enter_context(dying(suite, "unbound"))
+        else:
+            stack.enter_context(getattr(lab.dns, way)())
+            suite.exec("unbound-control", "flush_zone", ".")
         text = wait_fact(suite, "resolver", False, 70)
         assert "dns failed" in text, text
         assert ledger.send(bob, user=ann) == 250

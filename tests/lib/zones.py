@@ -6,11 +6,15 @@ stands in the root zone, so no glue is needed. It is not recursive, but it
 knows every zone there is, which is enough for a plain stub resolver.
 """
 
+import contextlib
 import ipaddress
 import os
 import re
+import select
 import signal
+import socket
 import subprocess
+import threading
 
 from .net import kill_process
 from .wait import wait_for
@@ -147,6 +151,26 @@ class Dns:
             kill_process(self._process)
         self._process = None
 
+    @contextlib.contextmanager
+    def silent(self):
+        """Queries vanish: the server is frozen."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def failing(self):
+        """Every query is answered, with a server failure."""
+        self.stop()
+        failures = Failures(self.host)
+        try:
+            yield
+        finally:
+            failures.close()
+            self.start()
+
     def _generate_key(self, zone):
         done = subprocess.run(
             ["dnssec-keygen", "-q", "-K", self.directory, "-a", ALGORITHM,
@@ -185,6 +209,43 @@ class Dns:
             capture_output=True, text=True)
         if done.returncode != 0:
             raise AssertionError("signing %s: %s" % (zone, done.stderr))
+
+
+class Failures(threading.Thread):
+    """A DNS server that says SERVFAIL, on the addresses of a host."""
+
+    def __init__(self, host):
+        super().__init__(daemon=True)
+        self._end = threading.Event()
+        self._sockets = []
+        with host.inside():
+            for family, address in ((socket.AF_INET, host.ipv4),
+                                    (socket.AF_INET6, host.ipv6)):
+                server = socket.socket(family, socket.SOCK_DGRAM)
+                server.bind((address, 53))
+                self._sockets.append(server)
+        self.start()
+
+    def run(self):
+        while not self._end.is_set():
+            ready, _, _ = select.select(self._sockets, [], [], 0.2)
+            for server in ready:
+                query, peer = server.recvfrom(4096)
+                # QR and RD, SERVFAIL; the question comes back as it was.
+                server.sendto(query[:2] + b"\x81\x82" + query[4:6]
+                              + bytes(6) + question_of(query), peer)
+
+    def close(self):
+        self._end.set()
+        self.join()
+        for server in self._sockets:
+            server.close()
+
+
+def question_of(query):
+    """The first question of a message: name, type and class."""
+    end = query.index(b"\0", 12) + 5
+    return query[12:end]
 
 
 def file_of(zone):
