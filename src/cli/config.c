@@ -5,6 +5,7 @@
  * root's rights; we print what it prints.
  */
 #include "cli/config.h"
+#include "cli/lifecycle.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -84,14 +85,6 @@ config_diff(struct command_call *call)
 	return run_rehearsal(call, "diff");
 }
 
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text == NULL ? "" : text;
-}
-
 /* The first fault is the error; how many more there are stands behind. */
 static int
 report_faults(const struct strbuf *output, struct err *err)
@@ -101,18 +94,19 @@ report_faults(const struct strbuf *output, struct err *err)
 	const json_t *first = json_array_get(faults, 0);
 	size_t count = json_array_size(faults);
 	json_int_t line = json_integer_value(json_object_get(first, "line"));
-	const char *file = text_of(first, "file");
+	const char *file = lifecycle_text(first, "file");
 
 	if (first == NULL)
 		(void)err_set(
 			err, ERR_SYSTEM, "the check ended without a word");
 	else if (file[0] == '\0')
 		(void)err_set(err, ERR_INVALID, "%s refuses it: %s",
-			text_of(first, "engine"), text_of(first, "text"));
+			lifecycle_text(first, "engine"),
+			lifecycle_text(first, "text"));
 	else
 		(void)err_set(err, ERR_INVALID, "%s refuses %s line %d: %s",
-			text_of(first, "engine"), file, (int)line,
-			text_of(first, "text"));
+			lifecycle_text(first, "engine"), file, (int)line,
+			lifecycle_text(first, "text"));
 	(void)err_remedy(err,
 		count > 1
 			? "nothing was changed; %zu engines find fault: mailherd config check"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The doctor's look at the machine: memory, disk, clock, kernel limits. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
 
@@ -18,30 +16,12 @@
  * takes one instance; Debian's limit for a user is 128. */
 #define INOTIFY_INSTANCES_MIN 4096
 #define INOTIFY_WATCHES_MIN 65536
-#define NUMBER_FILE_MAX (64 * 1024)
-
-/* The number behind a key of a file in /proc; -1: there is none. */
-static long
-read_number(const char *path, const char *key)
-{
-	struct strbuf text;
-	const char *found = NULL;
-	long number = -1;
-
-	strbuf_init(&text, NUMBER_FILE_MAX);
-	if (fs_read(path, NUMBER_FILE_MAX, &text, NULL) == 0)
-		found = strstr(text.data, key);
-	if (found != NULL)
-		number = strtol(found + strlen(key), NULL, 10);
-	strbuf_deinit(&text);
-	return number;
-}
 
 void
 doctor_memory(struct doctor *doctor)
 {
 	long total = setup_check_memory_mib();
-	long free = read_number("/proc/meminfo", "MemAvailable:") / 1024;
+	long free = setup_check_number("/proc/meminfo", "MemAvailable:") / 1024;
 	enum instance_profile fits = setup_check_profile(total);
 
 	if (fits < doctor->instance.profile)
@@ -133,7 +113,7 @@ check_sysctl(struct doctor *doctor, const char *name, long wanted)
 {
 	const char *path = arena_printf(
 		doctor->call->arena, "/proc/sys/fs/inotify/%s", name);
-	long number = read_number(path, "");
+	long number = setup_check_number(path, "");
 
 	if (number < 0)
 		doctor_add(

@@ -111,16 +111,6 @@ is_any(const char *text UNUSED, void *context UNUSED)
 	return true;
 }
 
-static int
-ask_name(const struct doctor *doctor, const char *name, int type,
-	record_visit_fn *visit, const char *wanted)
-{
-	const struct question question = { doctor->instance.resolver_address,
-		name, type };
-
-	return ask(&question, visit, (void *)wanted);
-}
-
 void
 doctor_resolver(struct doctor *doctor)
 {
@@ -134,7 +124,10 @@ doctor_resolver(struct doctor *doctor)
 		return;
 	}
 	for (size_t i = 0; answered != 1 && names[i] != NULL; i++)
-		answered = ask_name(doctor, names[i], ns_t_a, is_any, NULL);
+		answered = ask(
+			&(struct question){ doctor->instance.resolver_address,
+				names[i], ns_t_a },
+			is_any, NULL);
 	if (answered == 1)
 		doctor_add(doctor, DOCTOR_GOOD, "", "%s answers",
 			doctor->instance.resolver_address);
@@ -175,35 +168,6 @@ find_addresses(struct doctor *doctor, struct machine_addresses *out)
 	return true;
 }
 
-void
-doctor_host_name(struct doctor *doctor)
-{
-	const char *name = doctor->instance.hostname;
-	struct machine_addresses addresses;
-
-	if (!find_addresses(doctor, &addresses))
-		return;
-	for (size_t i = 0; i < addresses.count; i++) {
-		const char *address = addresses.list[i];
-		int found = ask_name(
-			doctor, name, record_type(address), is_same, address);
-
-		if (found == 1)
-			doctor_add(doctor, DOCTOR_GOOD, "", "%s leads to %s",
-				name, address);
-		else
-			doctor_add(doctor, DOCTOR_BAD,
-				arena_printf(doctor->call->arena,
-					"publish: %s. %s %s", name,
-					record_type(address) == ns_t_a ? "A"
-								       : "AAAA",
-					address),
-				found == 0 ? "%s does not lead to %s"
-					   : "no answer whether %s leads to %s",
-				name, address);
-	}
-}
-
 /* RFC 1035 3.5, RFC 3596 2.5. */
 static const char *
 reverse_of(const char *address, struct arena *arena)
@@ -222,29 +186,98 @@ reverse_of(const char *address, struct arena *arena)
 	return arena_printf(arena, "%sip6.arpa", text);
 }
 
-void
-doctor_reverse_name(struct doctor *doctor)
+/* A name and an address belong together, one way or the other. */
+struct pairing {
+	/* What to ask about the address, and the answer that is right. */
+	struct question (*question)(
+		const struct doctor *doctor, const char *address);
+	const char *(*wanted)(const struct doctor *doctor, const char *address);
+	const char *(*remedy)(const struct doctor *doctor, const char *address);
+	const char *good, *wrong, *silent; /* with name and address */
+};
+
+static void
+check_pairing(struct doctor *doctor, const struct pairing *pairing)
 {
-	const char *name = doctor->instance.hostname;
 	struct machine_addresses addresses;
 
 	if (!find_addresses(doctor, &addresses))
 		return;
 	for (size_t i = 0; i < addresses.count; i++) {
 		const char *address = addresses.list[i];
-		int found = ask_name(doctor,
-			reverse_of(address, doctor->call->arena), ns_t_ptr,
-			is_same, name);
+		const struct question question =
+			pairing->question(doctor, address);
+		int found = ask(&question, is_same,
+			(void *)pairing->wanted(doctor, address));
+		const char *text = found == 1   ? pairing->good
+				   : found == 0 ? pairing->wrong
+						: pairing->silent;
 
-		if (found == 1)
-			doctor_add(doctor, DOCTOR_GOOD, "",
-				"%s leads back to %s", address, name);
-		else
-			doctor_add(doctor, DOCTOR_BAD,
-				"ask who gave you the address to set its reverse name (PTR); many servers refuse mail without",
-				found == 0
-					? "%s does not lead back to %s"
-					: "no answer whether %s leads back to %s",
-				address, name);
+		doctor_add(doctor, found == 1 ? DOCTOR_GOOD : DOCTOR_BAD,
+			found == 1 ? "" : pairing->remedy(doctor, address),
+			"%s and %s: %s", doctor->instance.hostname, address,
+			text);
 	}
+}
+
+static struct question
+ask_host(const struct doctor *doctor, const char *address)
+{
+	return (struct question){ doctor->instance.resolver_address,
+		doctor->instance.hostname, record_type(address) };
+}
+
+static const char *
+want_address(const struct doctor *doctor UNUSED, const char *address)
+{
+	return address;
+}
+
+static const char *
+publish_address(const struct doctor *doctor, const char *address)
+{
+	return arena_printf(doctor->call->arena, "publish: %s. %s %s",
+		doctor->instance.hostname,
+		record_type(address) == ns_t_a ? "A" : "AAAA", address);
+}
+
+void
+doctor_host_name(struct doctor *doctor)
+{
+	static const struct pairing pairing = { ask_host, want_address,
+		publish_address, "the name leads to the address",
+		"the name does not lead to the address",
+		"no answer whether the name leads to the address" };
+
+	check_pairing(doctor, &pairing);
+}
+
+static struct question
+ask_reverse(const struct doctor *doctor, const char *address)
+{
+	return (struct question){ doctor->instance.resolver_address,
+		reverse_of(address, doctor->call->arena), ns_t_ptr };
+}
+
+static const char *
+want_name(const struct doctor *doctor, const char *address UNUSED)
+{
+	return doctor->instance.hostname;
+}
+
+static const char *
+ask_provider(const struct doctor *doctor UNUSED, const char *address UNUSED)
+{
+	return "ask who gave you the address to set its reverse name (PTR); many servers refuse mail without";
+}
+
+void
+doctor_reverse_name(struct doctor *doctor)
+{
+	static const struct pairing pairing = { ask_reverse, want_name,
+		ask_provider, "the address leads back to the name",
+		"the address does not lead back to the name",
+		"no answer whether the address leads back to the name" };
+
+	check_pairing(doctor, &pairing);
 }

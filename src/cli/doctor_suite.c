@@ -3,20 +3,13 @@
 #include <string.h>
 
 #include "cli/doctor.h"
-
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
+#include "cli/lifecycle.h"
 
 /* "off" is a service whose condition is not met, and no fault. */
 static bool
 is_well(const json_t *service)
 {
-	const char *state = text_of(service, "state");
+	const char *state = lifecycle_text(service, "state");
 
 	return (strcmp(state, "ready") == 0 || strcmp(state, "off") == 0) &&
 	       !json_is_true(json_object_get(service, "degraded"));
@@ -25,13 +18,13 @@ is_well(const json_t *service)
 static void
 add_service(struct doctor *doctor, const json_t *service)
 {
-	const char *name = text_of(service, "name");
+	const char *name = lifecycle_text(service, "name");
 	bool essential = json_is_true(json_object_get(service, "essential"));
 
 	doctor_add(doctor, essential ? DOCTOR_BAD : DOCTOR_WARNING,
 		arena_printf(doctor->call->arena, "mailherd logs %s", name),
-		"%s is %s: %s", name, text_of(service, "state"),
-		text_of(service, "note"));
+		"%s is %s: %s", name, lifecycle_text(service, "state"),
+		lifecycle_text(service, "note"));
 }
 
 static void
@@ -45,7 +38,7 @@ add_replaced(struct doctor *doctor, const char *name)
 void
 doctor_suite(struct doctor *doctor)
 {
-	const char *obstacle = text_of(doctor->report, "render_error");
+	const char *obstacle = lifecycle_text(doctor->report, "render_error");
 	json_t *service;
 	size_t i, well = 0;
 
@@ -62,7 +55,7 @@ doctor_suite(struct doctor *doctor)
 		else
 			add_service(doctor, service);
 		if (json_is_true(json_object_get(service, "program_replaced")))
-			add_replaced(doctor, text_of(service, "name"));
+			add_replaced(doctor, lifecycle_text(service, "name"));
 	}
 	if (obstacle[0] != '\0')
 		doctor_add(doctor, DOCTOR_BAD,
@@ -93,8 +86,8 @@ doctor_facts(struct doctor *doctor)
 		else
 			doctor_add(doctor, DOCTOR_BAD,
 				"see troubleshooting.md for this cause",
-				"%s: %s", text_of(fact, "name"),
-				text_of(fact, "text"));
+				"%s: %s", lifecycle_text(fact, "name"),
+				lifecycle_text(fact, "text"));
 	}
 	if (good == i)
 		doctor_add(doctor, DOCTOR_GOOD, "",

@@ -31,6 +31,20 @@
 #define AWAY_MS 2000
 #define POLL_MS 20
 
+const char *
+lifecycle_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+json_int_t
+lifecycle_number(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
 void
 lifecycle_pause(int ms)
 {

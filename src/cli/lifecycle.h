@@ -25,6 +25,9 @@ int lifecycle_exec(struct command_call *call);
 MUST_CHECK int lifecycle_ask(const struct command_call *call, const char *verb,
 	const char *service, int deadline_ms, json_t **reply_out,
 	struct err *err);
+/* Members of what the agent answered; "" and 0 when they are not there. */
+const char *lifecycle_text(const json_t *object, const char *name);
+json_int_t lifecycle_number(const json_t *object, const char *name);
 /* Starts what is down and waits for the agent's verdict; ERR_* when failed. */
 MUST_CHECK int lifecycle_start(struct command_call *call, struct err *err);
 /*

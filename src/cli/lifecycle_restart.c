@@ -20,14 +20,6 @@
 #define AGENT_ROUNDS 3
 #define POLL_MS 20
 
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
 static void
 read_agent(const struct command_call *call, struct record_started *started_out,
 	bool *ready_out)
@@ -74,7 +66,8 @@ is_agent_stale(const json_t *report)
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *service = json_array_get(services, i);
 
-		if (strcmp(text_of(service, "name"), LIFECYCLE_AGENT) == 0)
+		if (strcmp(lifecycle_text(service, "name"), LIFECYCLE_AGENT) ==
+			0)
 			return json_object_get(service, "stale") != NULL ||
 			       json_is_true(json_object_get(
 				       service, "program_replaced"));
@@ -109,7 +102,8 @@ note_agent(json_t *reply)
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		json_t *service = json_array_get(services, i);
 
-		if (strcmp(text_of(service, "name"), LIFECYCLE_AGENT) == 0 &&
+		if (strcmp(lifecycle_text(service, "name"), LIFECYCLE_AGENT) ==
+				0 &&
 			json_object_set_new(service, "action",
 				json_string("restarted")) == -1)
 			return; /* no memory: it is only told */
@@ -154,18 +148,18 @@ print_roll(const json_t *reply, int64_t ms)
 
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const json_t *service = json_array_get(services, i);
-		const char *reason = text_of(service, "reason");
+		const char *reason = lifecycle_text(service, "reason");
 
-		if (strcmp(text_of(service, "action"), "untouched") == 0)
+		if (strcmp(lifecycle_text(service, "action"), "untouched") == 0)
 			continue;
-		printf("%s %s%s%s\n", text_of(service, "name"),
-			text_of(service, "action"), *reason ? ": " : "",
+		printf("%s %s%s%s\n", lifecycle_text(service, "name"),
+			lifecycle_text(service, "action"), *reason ? ": " : "",
 			reason);
 	}
 	if (json_integer_value(json_object_get(reply, "changed")) == 0)
 		puts("nothing to do");
 	else
-		printf("%s after %.1f s\n", text_of(reply, "state"),
+		printf("%s after %.1f s\n", lifecycle_text(reply, "state"),
 			(double)ms / 1000);
 }
 

@@ -11,20 +11,6 @@
 #define EXIT_FAILED 1
 #define EXIT_NOT_RUNNING 3
 
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
-static json_int_t
-number_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
-
 static void
 print_age(json_int_t seconds)
 {
@@ -43,35 +29,36 @@ static void
 print_back_off(const json_t *service)
 {
 	const json_t *end = json_object_get(service, "last_exit");
-	json_int_t signal = number_of(end, "signal");
+	json_int_t signal = lifecycle_number(end, "signal");
 
 	if (json_object_get(service, "retry_in_s") == NULL)
 		return;
 	printf(" ended by %s %d, next start in %d s (mailherd restart %s);",
 		signal > 0 ? "signal" : "status",
-		(int)(signal > 0 ? signal : number_of(end, "code")),
-		(int)number_of(service, "retry_in_s"),
-		text_of(service, "name"));
+		(int)(signal > 0 ? signal : lifecycle_number(end, "code")),
+		(int)lifecycle_number(service, "retry_in_s"),
+		lifecycle_text(service, "name"));
 }
 
 static void
 print_service(const json_t *service)
 {
-	printf("%-12s %-9s", text_of(service, "name"),
+	printf("%-12s %-9s", lifecycle_text(service, "name"),
 		json_is_true(json_object_get(service, "degraded"))
 			? "degraded"
-			: text_of(service, "state"));
+			: lifecycle_text(service, "state"));
 	if (json_object_get(service, "pid") != NULL) {
-		printf(" %8d", (int)number_of(service, "pid"));
-		print_age(number_of(service, "uptime_s"));
+		printf(" %8d", (int)lifecycle_number(service, "pid"));
+		print_age(lifecycle_number(service, "uptime_s"));
 	} else {
 		printf(" %8s%9s", "-", "-");
 	}
-	printf(" %8d ", (int)number_of(service, "restarts"));
-	if (number_of(service, "crashes") > 0)
-		printf(" %d crashes;", (int)number_of(service, "crashes"));
+	printf(" %8d ", (int)lifecycle_number(service, "restarts"));
+	if (lifecycle_number(service, "crashes") > 0)
+		printf(" %d crashes;",
+			(int)lifecycle_number(service, "crashes"));
 	print_back_off(service);
-	printf(" %s\n", text_of(service, "note"));
+	printf(" %s\n", lifecycle_text(service, "note"));
 }
 
 /* Several services with one reason: one line, at the first of them. */
@@ -79,7 +66,7 @@ static bool
 is_told(const json_t *services, size_t until, const char *reason)
 {
 	for (size_t i = 0; i < until; i++)
-		if (strcmp(text_of(json_array_get(services, i), "stale"),
+		if (strcmp(lifecycle_text(json_array_get(services, i), "stale"),
 			    reason) == 0)
 			return true;
 	return false;
@@ -92,7 +79,7 @@ print_stale(const json_t *services)
 
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const char *reason =
-			text_of(json_array_get(services, i), "stale");
+			lifecycle_text(json_array_get(services, i), "stale");
 
 		if (*reason == '\0' || is_told(services, i, reason))
 			continue;
@@ -100,8 +87,9 @@ print_stale(const json_t *services)
 		for (size_t j = i; j < json_array_size(services); j++) {
 			const json_t *service = json_array_get(services, j);
 
-			if (strcmp(text_of(service, "stale"), reason) == 0)
-				printf(" %s", text_of(service, "name"));
+			if (strcmp(lifecycle_text(service, "stale"), reason) ==
+				0)
+				printf(" %s", lifecycle_text(service, "name"));
 		}
 		putchar('\n');
 		some = true;
@@ -120,15 +108,15 @@ print_facts(const json_t *facts)
 		const json_t *fact = json_array_get(facts, i);
 
 		if (!json_is_true(json_object_get(fact, "ok")))
-			printf("%s: failed %s\n", text_of(fact, "name"),
-				text_of(fact, "text"));
+			printf("%s: failed %s\n", lifecycle_text(fact, "name"),
+				lifecycle_text(fact, "text"));
 	}
 	for (size_t i = 0; i < json_array_size(facts); i++) {
 		const json_t *fact = json_array_get(facts, i);
 
 		if (!json_is_true(json_object_get(fact, "ok")))
 			continue;
-		printf("%s%s", before, text_of(fact, "name"));
+		printf("%s%s", before, lifecycle_text(fact, "name"));
 		before = ", ";
 	}
 	if (*before == ',')
@@ -141,16 +129,18 @@ print_report(const json_t *report)
 	const json_t *services = json_object_get(report, "services");
 
 	printf("%s: %s (profile %s, mailherd %s, %s)\n",
-		text_of(report, "hostname"), text_of(report, "state"),
-		text_of(report, "profile"), text_of(report, "version"),
-		text_of(report, "architecture"));
+		lifecycle_text(report, "hostname"),
+		lifecycle_text(report, "state"),
+		lifecycle_text(report, "profile"),
+		lifecycle_text(report, "version"),
+		lifecycle_text(report, "architecture"));
 	printf("%-12s %-9s %8s %8s %8s\n", "SERVICE", "STATE", "PID", "UPTIME",
 		"RESTARTS");
 	for (size_t i = 0; i < json_array_size(services); i++)
 		print_service(json_array_get(services, i));
 	if (json_object_get(report, "render_error") != NULL)
 		printf("The newest configuration is not in force: %s\n",
-			text_of(report, "render_error"));
+			lifecycle_text(report, "render_error"));
 	print_stale(services);
 	print_facts(json_object_get(report, "health"));
 }
@@ -175,8 +165,9 @@ lifecycle_status(struct command_call *call)
 	if (lifecycle_ask(
 		    call, "status", NULL, ASK_DEADLINE_MS, &report, &err) == -1)
 		return command_fail(call, &err);
-	status = strcmp(text_of(report, "state"), "failed") == 0 ? EXIT_FAILED
-								 : 0;
+	status = strcmp(lifecycle_text(report, "state"), "failed") == 0
+			 ? EXIT_FAILED
+			 : 0;
 	(void)json_object_del(report, "ok"); /* the protocol's, not ours */
 	if (call->json) {
 		json_dumpf(report, stdout, JSON_COMPACT);

@@ -75,9 +75,8 @@ setup_check_is_running(const struct paths *paths)
 	return connected;
 }
 
-/* The number behind a key of /proc/meminfo, or of a file that is one. */
-static long
-read_number(const char *path, const char *key)
+long
+setup_check_number(const char *path, const char *key)
 {
 	struct strbuf text;
 	const char *found;
@@ -96,9 +95,9 @@ read_number(const char *path, const char *key)
 long
 setup_check_memory_mib(void)
 {
-	long machine = read_number("/proc/meminfo", "MemTotal:") / 1024;
+	long machine = setup_check_number("/proc/meminfo", "MemTotal:") / 1024;
 	/* "max" reads as 0. */
-	long group = read_number("/sys/fs/cgroup/memory.max", "") / MIB;
+	long group = setup_check_number("/sys/fs/cgroup/memory.max", "") / MIB;
 
 	return group > 0 && group < machine ? group : machine;
 }

@@ -15,6 +15,8 @@
 
 /* Whether this instance's agent answers: its ports are its own then. */
 bool setup_check_is_running(const struct paths *paths);
+/* The number behind a key of a file of /proc or /sys; -1: there is none. */
+long setup_check_number(const char *path, const char *key);
 /* MiB of memory that this machine, or its control group, has. */
 long setup_check_memory_mib(void);
 /* The largest profile for so much memory. */

@@ -23,14 +23,6 @@
 /* Facts about the world outside. */
 static const char *const OUTSIDE[] = { "resolver", "disk" };
 
-static const char *
-text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text == NULL ? "" : text;
-}
-
 static const json_t *
 find_named(const json_t *list, const char *name)
 {
@@ -39,7 +31,7 @@ find_named(const json_t *list, const char *name)
 
 	json_array_foreach(list, i, item)
 	{
-		if (strcmp(text_of(item, "name"), name) == 0)
+		if (strcmp(lifecycle_text(item, "name"), name) == 0)
 			return item;
 	}
 	return NULL;
@@ -48,7 +40,7 @@ find_named(const json_t *list, const char *name)
 static bool
 is_good(const json_t *service)
 {
-	const char *state = text_of(service, "state");
+	const char *state = lifecycle_text(service, "state");
 
 	if (strcmp(state, "off") == 0)
 		return true;
@@ -60,8 +52,8 @@ is_good(const json_t *service)
 static bool
 has_to_be_good(const json_t *before, const json_t *service)
 {
-	const json_t *was = find_named(
-		json_object_get(before, "services"), text_of(service, "name"));
+	const json_t *was = find_named(json_object_get(before, "services"),
+		lifecycle_text(service, "name"));
 
 	if (was != NULL)
 		return is_good(was);
@@ -72,23 +64,25 @@ static bool
 judge_service(
 	const json_t *before, const json_t *service, char *why, size_t size)
 {
-	if (strcmp(text_of(service, "engine"), OUR_ENGINE) == 0 &&
+	if (strcmp(lifecycle_text(service, "engine"), OUR_ENGINE) == 0 &&
 		json_is_true(json_object_get(service, "program_replaced"))) {
 		(void)snprintf(why, size, "%s still runs the program of before",
-			text_of(service, "name"));
+			lifecycle_text(service, "name"));
 		return false;
 	}
 	if (is_good(service) || !has_to_be_good(before, service))
 		return true;
 	/* Of a suite that was down nobody knows how good it was. */
-	if (before == NULL && strcmp(text_of(service, "state"), "ready") == 0)
+	if (before == NULL &&
+		strcmp(lifecycle_text(service, "state"), "ready") == 0)
 		return true;
-	(void)snprintf(why, size, "%s is %s%s%s", text_of(service, "name"),
+	(void)snprintf(why, size, "%s is %s%s%s",
+		lifecycle_text(service, "name"),
 		json_is_true(json_object_get(service, "degraded"))
 			? "degraded"
-			: text_of(service, "state"),
-		text_of(service, "note")[0] == '\0' ? "" : ": ",
-		text_of(service, "note"));
+			: lifecycle_text(service, "state"),
+		lifecycle_text(service, "note")[0] == '\0' ? "" : ": ",
+		lifecycle_text(service, "note"));
 	return false;
 }
 
@@ -105,15 +99,15 @@ is_outside(const char *name)
 static bool
 judge_fact(const json_t *before, const json_t *fact, char *why, size_t size)
 {
-	const json_t *was = find_named(
-		json_object_get(before, "health"), text_of(fact, "name"));
+	const json_t *was = find_named(json_object_get(before, "health"),
+		lifecycle_text(fact, "name"));
 
 	if (json_is_true(json_object_get(fact, "ok")) || was == NULL ||
 		!json_is_true(json_object_get(was, "ok")) ||
-		is_outside(text_of(fact, "name")))
+		is_outside(lifecycle_text(fact, "name")))
 		return true;
-	(void)snprintf(why, size, "%s: %s", text_of(fact, "name"),
-		text_of(fact, "text"));
+	(void)snprintf(why, size, "%s: %s", lifecycle_text(fact, "name"),
+		lifecycle_text(fact, "text"));
 	return false;
 }
 
@@ -195,7 +189,7 @@ upgrade_health_look(struct command_call *call)
 		return NULL;
 	silent = check_greetings(call, report, &err) == -1;
 	kept = json_pack("{s:s, s:O, s:O, s:b}", "state",
-		text_of(report, "state"), "services",
+		lifecycle_text(report, "state"), "services",
 		json_object_get(report, "services"), "health",
 		json_object_get(report, "health"), SILENT, silent);
 	json_decref(report);
