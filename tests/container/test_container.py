@@ -112,6 +112,11 @@ def test_the_tree_is_the_first_process(suite):
         r"(ba|da)?sh$|python|perl|mailherd$", p)]
 
 
+def test_the_image_holds_no_key(suite):
+    found = suite.inside("grep", "-rl", "PRIVATE KEY", "/etc", check=False)
+    assert found.stdout == ""
+
+
 def test_orphans_are_reaped(suite):
     suite.inside("sh", "-c", "for i in 1 2 3; do (sleep 0.2 &) ; done")
 
