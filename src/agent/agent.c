@@ -117,8 +117,9 @@ notify_verdict(struct agent *agent, enum sequencer_verdict verdict,
 	const struct unit *culprit)
 {
 	char message[512];
-	bool is_up =
-		verdict == SEQUENCER_HEALTHY || verdict == SEQUENCER_DEGRADED;
+	/* Also when one failed: systemd would end all the others for it, again
+	 * and again, while s6 goes on trying. */
+	bool is_up = verdict != SEQUENCER_PENDING;
 
 	if (agent->verdict_told && agent->verdict == verdict)
 		return;

@@ -16,6 +16,7 @@ from lib.wait import wait_for
 
 UNIT = "mailherd.service"
 STOP_SECONDS = 20
+NGINX = "/usr/sbin/nginx"
 
 # As systemctl show prints them; what LimitNOFILE becomes where the machine
 # itself may have fewer is another test's business.
@@ -28,6 +29,7 @@ PROPERTIES = {
     "OOMPolicy": "continue",
     "TasksMax": "infinity",
     "LimitNOFILE": "524288",
+    "TimeoutStartUSec": "15min",
     "TimeoutStopUSec": "1min 30s",
     "Restart": "always",
     "StartLimitIntervalUSec": "0",
@@ -187,6 +189,21 @@ def test_restart(lab, host, machine, stranger):
     after = wait_for_services(machine, before.keys())
     assert not set(after.values()) & set(before.values())
     expect_exchange(lab, host, stranger)
+
+
+def test_one_failed_service_leaves_the_unit_active(
+        lab, host, machine, stranger):
+    """systemd must not end everything for it: the supervisor goes on."""
+    machine.run("chmod", "0644", NGINX)
+    try:
+        machine.run("systemctl", "restart", UNIT, timeout=180)
+        assert unit_state(machine) == "active"
+        assert machine.mailherd("status")["state"] == "failed"
+        expect_exchange(lab, host, stranger)
+    finally:
+        machine.run("chmod", "0755", NGINX)
+        machine.run("mailherd", "restart", "nginx")
+    machine.wait_healthy()
 
 
 @pytest.mark.skipif(not oom.available(), reason="no memory cgroup v1 here")
