@@ -5,7 +5,7 @@
  * root's rights; we print what it prints.
  */
 #include "cli/config.h"
-#include "cli/lifecycle.h"
+#include "cli/suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,19 +94,18 @@ report_faults(const struct strbuf *output, struct err *err)
 	const json_t *first = json_array_get(faults, 0);
 	size_t count = json_array_size(faults);
 	json_int_t line = json_integer_value(json_object_get(first, "line"));
-	const char *file = lifecycle_text(first, "file");
+	const char *file = suite_text(first, "file");
 
 	if (first == NULL)
 		(void)err_set(
 			err, ERR_SYSTEM, "the check ended without a word");
 	else if (file[0] == '\0')
 		(void)err_set(err, ERR_INVALID, "%s refuses it: %s",
-			lifecycle_text(first, "engine"),
-			lifecycle_text(first, "text"));
+			suite_text(first, "engine"), suite_text(first, "text"));
 	else
 		(void)err_set(err, ERR_INVALID, "%s refuses %s line %d: %s",
-			lifecycle_text(first, "engine"), file, (int)line,
-			lifecycle_text(first, "text"));
+			suite_text(first, "engine"), file, (int)line,
+			suite_text(first, "text"));
 	(void)err_remedy(err,
 		count > 1
 			? "nothing was changed; %zu engines find fault: mailherd config check"

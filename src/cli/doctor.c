@@ -6,17 +6,15 @@
  */
 #include "cli/doctor.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/json_write.h"
-#include "cli/lifecycle.h"
+#include "cli/suite.h"
 #include "io/jail.h"
 #include "supervise/s6.h"
 
 #define ASK_DEADLINE_MS 5000
 #define OUTPUT_MAX (1024 * 1024)
-#define TEXT_MAX 512
 #define EXIT_BAD 1
 
 struct check {
@@ -53,26 +51,6 @@ static const struct {
 };
 
 /* clang-format on */
-
-void
-doctor_add(struct doctor *doctor, enum doctor_level level, const char *remedy,
-	const char *format, ...)
-{
-	struct doctor_finding *finding;
-	char text[TEXT_MAX];
-	va_list arguments;
-
-	if (doctor->finding_count == DOCTOR_FINDINGS_MAX)
-		return;
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	finding = &doctor->findings[doctor->finding_count++];
-	finding->check = doctor->check;
-	finding->level = level;
-	finding->text = arena_strdup(doctor->call->arena, text);
-	finding->remedy = arena_strdup(doctor->call->arena, remedy);
-}
 
 /* The user whose program asks the resolver anyway; nothing is started. */
 static int
@@ -166,7 +144,7 @@ ask_agent(struct doctor *doctor)
 	struct command_call *call = doctor->call;
 
 	if (!s6_scan_running(call->paths.services) ||
-		lifecycle_ask(call, "status", NULL, ASK_DEADLINE_MS,
+		suite_ask(call, "status", NULL, ASK_DEADLINE_MS,
 			&doctor->report, NULL) == -1)
 		doctor->report = NULL;
 }

@@ -40,6 +40,7 @@ struct doctor {
 	size_t finding_count;
 };
 
+/* doctor_finding.c: text and remedy are copied. */
 void doctor_add(struct doctor *doctor, enum doctor_level level,
 	const char *remedy, const char *format, ...) PRINTF_LIKE(4, 5);
 

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "cli/doctor.h"
-#include "cli/lifecycle.h"
+#include "cli/suite.h"
 
 /* "off" is a service whose condition is not met, and no fault. */
 static bool
 is_well(const json_t *service)
 {
-	const char *state = lifecycle_text(service, "state");
+	const char *state = suite_text(service, "state");
 
 	return (strcmp(state, "ready") == 0 || strcmp(state, "off") == 0) &&
 	       !json_is_true(json_object_get(service, "degraded"));
@@ -18,13 +18,13 @@ is_well(const json_t *service)
 static void
 add_service(struct doctor *doctor, const json_t *service)
 {
-	const char *name = lifecycle_text(service, "name");
+	const char *name = suite_text(service, "name");
 	bool essential = json_is_true(json_object_get(service, "essential"));
 
 	doctor_add(doctor, essential ? DOCTOR_BAD : DOCTOR_WARNING,
 		arena_printf(doctor->call->arena, "mailherd logs %s", name),
-		"%s is %s: %s", name, lifecycle_text(service, "state"),
-		lifecycle_text(service, "note"));
+		"%s is %s: %s", name, suite_text(service, "state"),
+		suite_text(service, "note"));
 }
 
 static void
@@ -38,7 +38,7 @@ add_replaced(struct doctor *doctor, const char *name)
 void
 doctor_suite(struct doctor *doctor)
 {
-	const char *obstacle = lifecycle_text(doctor->report, "render_error");
+	const char *obstacle = suite_text(doctor->report, "render_error");
 	json_t *service;
 	size_t i, well = 0;
 
@@ -55,7 +55,7 @@ doctor_suite(struct doctor *doctor)
 		else
 			add_service(doctor, service);
 		if (json_is_true(json_object_get(service, "program_replaced")))
-			add_replaced(doctor, lifecycle_text(service, "name"));
+			add_replaced(doctor, suite_text(service, "name"));
 	}
 	if (obstacle[0] != '\0')
 		doctor_add(doctor, DOCTOR_BAD,
@@ -86,8 +86,8 @@ doctor_facts(struct doctor *doctor)
 		else
 			doctor_add(doctor, DOCTOR_BAD,
 				"see troubleshooting.md for this cause",
-				"%s: %s", lifecycle_text(fact, "name"),
-				lifecycle_text(fact, "text"));
+				"%s: %s", suite_text(fact, "name"),
+				suite_text(fact, "text"));
 	}
 	if (good == i)
 		doctor_add(doctor, DOCTOR_GOOD, "",

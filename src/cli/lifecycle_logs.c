@@ -21,6 +21,7 @@
 #include "base/strbuf.h"
 #include "cli/lifecycle.h"
 #include "cli/log_stamp.h"
+#include "cli/suite.h"
 
 #define CURRENT "current"
 #define SERVICES_MAX 64
@@ -356,7 +357,7 @@ follow(struct command_call *call, struct tails *tails)
 		}
 		if (fflush(stdout) == EOF)
 			return 0;
-		lifecycle_pause(FOLLOW_MS);
+		suite_pause(FOLLOW_MS);
 	}
 }
 

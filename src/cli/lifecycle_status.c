@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/lifecycle.h"
+#include "cli/suite.h"
 #include "supervise/s6.h"
 
 #define ASK_DEADLINE_MS 10000
@@ -29,36 +30,35 @@ static void
 print_back_off(const json_t *service)
 {
 	const json_t *end = json_object_get(service, "last_exit");
-	json_int_t signal = lifecycle_number(end, "signal");
+	json_int_t signal = suite_number(end, "signal");
 
 	if (json_object_get(service, "retry_in_s") == NULL)
 		return;
 	printf(" ended by %s %d, next start in %d s (mailherd restart %s);",
 		signal > 0 ? "signal" : "status",
-		(int)(signal > 0 ? signal : lifecycle_number(end, "code")),
-		(int)lifecycle_number(service, "retry_in_s"),
-		lifecycle_text(service, "name"));
+		(int)(signal > 0 ? signal : suite_number(end, "code")),
+		(int)suite_number(service, "retry_in_s"),
+		suite_text(service, "name"));
 }
 
 static void
 print_service(const json_t *service)
 {
-	printf("%-12s %-9s", lifecycle_text(service, "name"),
+	printf("%-12s %-9s", suite_text(service, "name"),
 		json_is_true(json_object_get(service, "degraded"))
 			? "degraded"
-			: lifecycle_text(service, "state"));
+			: suite_text(service, "state"));
 	if (json_object_get(service, "pid") != NULL) {
-		printf(" %8d", (int)lifecycle_number(service, "pid"));
-		print_age(lifecycle_number(service, "uptime_s"));
+		printf(" %8d", (int)suite_number(service, "pid"));
+		print_age(suite_number(service, "uptime_s"));
 	} else {
 		printf(" %8s%9s", "-", "-");
 	}
-	printf(" %8d ", (int)lifecycle_number(service, "restarts"));
-	if (lifecycle_number(service, "crashes") > 0)
-		printf(" %d crashes;",
-			(int)lifecycle_number(service, "crashes"));
+	printf(" %8d ", (int)suite_number(service, "restarts"));
+	if (suite_number(service, "crashes") > 0)
+		printf(" %d crashes;", (int)suite_number(service, "crashes"));
 	print_back_off(service);
-	printf(" %s\n", lifecycle_text(service, "note"));
+	printf(" %s\n", suite_text(service, "note"));
 }
 
 /* Several services with one reason: one line, at the first of them. */
@@ -66,7 +66,7 @@ static bool
 is_told(const json_t *services, size_t until, const char *reason)
 {
 	for (size_t i = 0; i < until; i++)
-		if (strcmp(lifecycle_text(json_array_get(services, i), "stale"),
+		if (strcmp(suite_text(json_array_get(services, i), "stale"),
 			    reason) == 0)
 			return true;
 	return false;
@@ -79,7 +79,7 @@ print_stale(const json_t *services)
 
 	for (size_t i = 0; i < json_array_size(services); i++) {
 		const char *reason =
-			lifecycle_text(json_array_get(services, i), "stale");
+			suite_text(json_array_get(services, i), "stale");
 
 		if (*reason == '\0' || is_told(services, i, reason))
 			continue;
@@ -87,9 +87,8 @@ print_stale(const json_t *services)
 		for (size_t j = i; j < json_array_size(services); j++) {
 			const json_t *service = json_array_get(services, j);
 
-			if (strcmp(lifecycle_text(service, "stale"), reason) ==
-				0)
-				printf(" %s", lifecycle_text(service, "name"));
+			if (strcmp(suite_text(service, "stale"), reason) == 0)
+				printf(" %s", suite_text(service, "name"));
 		}
 		putchar('\n');
 		some = true;
@@ -108,15 +107,15 @@ print_facts(const json_t *facts)
 		const json_t *fact = json_array_get(facts, i);
 
 		if (!json_is_true(json_object_get(fact, "ok")))
-			printf("%s: failed %s\n", lifecycle_text(fact, "name"),
-				lifecycle_text(fact, "text"));
+			printf("%s: failed %s\n", suite_text(fact, "name"),
+				suite_text(fact, "text"));
 	}
 	for (size_t i = 0; i < json_array_size(facts); i++) {
 		const json_t *fact = json_array_get(facts, i);
 
 		if (!json_is_true(json_object_get(fact, "ok")))
 			continue;
-		printf("%s%s", before, lifecycle_text(fact, "name"));
+		printf("%s%s", before, suite_text(fact, "name"));
 		before = ", ";
 	}
 	if (*before == ',')
@@ -129,18 +128,16 @@ print_report(const json_t *report)
 	const json_t *services = json_object_get(report, "services");
 
 	printf("%s: %s (profile %s, mailherd %s, %s)\n",
-		lifecycle_text(report, "hostname"),
-		lifecycle_text(report, "state"),
-		lifecycle_text(report, "profile"),
-		lifecycle_text(report, "version"),
-		lifecycle_text(report, "architecture"));
+		suite_text(report, "hostname"), suite_text(report, "state"),
+		suite_text(report, "profile"), suite_text(report, "version"),
+		suite_text(report, "architecture"));
 	printf("%-12s %-9s %8s %8s %8s\n", "SERVICE", "STATE", "PID", "UPTIME",
 		"RESTARTS");
 	for (size_t i = 0; i < json_array_size(services); i++)
 		print_service(json_array_get(services, i));
 	if (json_object_get(report, "render_error") != NULL)
 		printf("The newest configuration is not in force: %s\n",
-			lifecycle_text(report, "render_error"));
+			suite_text(report, "render_error"));
 	print_stale(services);
 	print_facts(json_object_get(report, "health"));
 }
@@ -162,10 +159,10 @@ lifecycle_status(struct command_call *call)
 
 	if (!s6_scan_running(call->paths.services))
 		return say_not_running(call);
-	if (lifecycle_ask(
-		    call, "status", NULL, ASK_DEADLINE_MS, &report, &err) == -1)
+	if (suite_ask(call, "status", NULL, ASK_DEADLINE_MS, &report, &err) ==
+		-1)
 		return command_fail(call, &err);
-	status = strcmp(lifecycle_text(report, "state"), "failed") == 0
+	status = strcmp(suite_text(report, "state"), "failed") == 0
 			 ? EXIT_FAILED
 			 : 0;
 	(void)json_object_del(report, "ok"); /* the protocol's, not ours */

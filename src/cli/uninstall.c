@@ -15,7 +15,7 @@
 
 #include "base/fs.h"
 #include "cli/confirm.h"
-#include "cli/lifecycle.h"
+#include "cli/suite.h"
 #include "cli/upgrade_guard.h"
 #include "cli/upgrade_package.h"
 #include "io/child.h"
@@ -185,16 +185,15 @@ stop(struct uninstall *uninstall, struct err *err)
 	const struct command_call *call = uninstall->call;
 	int status = 0;
 
-	if (lifecycle_is_systemds(call)) {
-		if (lifecycle_systemctl("stop", NULL, &status, err) == -1 ||
-			lifecycle_systemctl("disable", NULL, &status, err) ==
-				-1)
+	if (suite_is_systemds(call)) {
+		if (suite_systemctl("stop", NULL, &status, err) == -1 ||
+			suite_systemctl("disable", NULL, &status, err) == -1)
 			return -1;
 		return 0;
 	}
 	if (!s6_scan_running(call->paths.services))
 		return 0;
-	return lifecycle_ask(call, "down", NULL, DOWN_DEADLINE_MS, NULL, err);
+	return suite_ask(call, "down", NULL, DOWN_DEADLINE_MS, NULL, err);
 }
 
 /* Only a mask: whatever else is there now is somebody's decision. */
@@ -231,8 +230,7 @@ free_units(struct uninstall *uninstall, struct err *err)
 		if (remove_mask(uninstall->units.entries[i], err) == -1)
 			return -1;
 	}
-	if (uninstall->units.count == 0 ||
-		!lifecycle_is_systemds(uninstall->call))
+	if (uninstall->units.count == 0 || !suite_is_systemds(uninstall->call))
 		return 0;
 	if (run_tool(RELOAD, NULL, err) == -1)
 		return -1;

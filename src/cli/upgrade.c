@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/confirm.h"
-#include "cli/lifecycle.h"
+#include "cli/suite.h"
 #include "cli/upgrade_data.h"
 #include "cli/upgrade_guard.h"
 #include "cli/upgrade_health.h"
@@ -365,8 +365,8 @@ upgrade_before_start(struct command_call *call)
 		upgrade_run_copy(&upgrade, &err) == -1)
 		fprintf(stderr, "mailherd: %s\n", err.text);
 	close_upgrade(&upgrade);
-	result = lifecycle_is_systemds(call) ? detach_by_systemd(call, &err)
-					     : detach_by_fork(call, &err);
+	result = suite_is_systemds(call) ? detach_by_systemd(call, &err)
+					 : detach_by_fork(call, &err);
 	if (result == -1)
 		fprintf(stderr, "mailherd: %s\n", err.text);
 }

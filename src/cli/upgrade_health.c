@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "cli/doctor.h"
-#include "cli/lifecycle.h"
 #include "cli/owner.h"
+#include "cli/suite.h"
 #include "io/jail.h"
 #include "supervise/s6.h"
 
@@ -31,7 +31,7 @@ find_named(const json_t *list, const char *name)
 
 	json_array_foreach(list, i, item)
 	{
-		if (strcmp(lifecycle_text(item, "name"), name) == 0)
+		if (strcmp(suite_text(item, "name"), name) == 0)
 			return item;
 	}
 	return NULL;
@@ -40,7 +40,7 @@ find_named(const json_t *list, const char *name)
 static bool
 is_good(const json_t *service)
 {
-	const char *state = lifecycle_text(service, "state");
+	const char *state = suite_text(service, "state");
 
 	if (strcmp(state, "off") == 0)
 		return true;
@@ -53,7 +53,7 @@ static bool
 has_to_be_good(const json_t *before, const json_t *service)
 {
 	const json_t *was = find_named(json_object_get(before, "services"),
-		lifecycle_text(service, "name"));
+		suite_text(service, "name"));
 
 	if (was != NULL)
 		return is_good(was);
@@ -64,25 +64,24 @@ static bool
 judge_service(
 	const json_t *before, const json_t *service, char *why, size_t size)
 {
-	if (strcmp(lifecycle_text(service, "engine"), OUR_ENGINE) == 0 &&
+	if (strcmp(suite_text(service, "engine"), OUR_ENGINE) == 0 &&
 		json_is_true(json_object_get(service, "program_replaced"))) {
 		(void)snprintf(why, size, "%s still runs the program of before",
-			lifecycle_text(service, "name"));
+			suite_text(service, "name"));
 		return false;
 	}
 	if (is_good(service) || !has_to_be_good(before, service))
 		return true;
 	/* Of a suite that was down nobody knows how good it was. */
 	if (before == NULL &&
-		strcmp(lifecycle_text(service, "state"), "ready") == 0)
+		strcmp(suite_text(service, "state"), "ready") == 0)
 		return true;
-	(void)snprintf(why, size, "%s is %s%s%s",
-		lifecycle_text(service, "name"),
+	(void)snprintf(why, size, "%s is %s%s%s", suite_text(service, "name"),
 		json_is_true(json_object_get(service, "degraded"))
 			? "degraded"
-			: lifecycle_text(service, "state"),
-		lifecycle_text(service, "note")[0] == '\0' ? "" : ": ",
-		lifecycle_text(service, "note"));
+			: suite_text(service, "state"),
+		suite_text(service, "note")[0] == '\0' ? "" : ": ",
+		suite_text(service, "note"));
 	return false;
 }
 
@@ -99,15 +98,15 @@ is_outside(const char *name)
 static bool
 judge_fact(const json_t *before, const json_t *fact, char *why, size_t size)
 {
-	const json_t *was = find_named(json_object_get(before, "health"),
-		lifecycle_text(fact, "name"));
+	const json_t *was = find_named(
+		json_object_get(before, "health"), suite_text(fact, "name"));
 
 	if (json_is_true(json_object_get(fact, "ok")) || was == NULL ||
 		!json_is_true(json_object_get(was, "ok")) ||
-		is_outside(lifecycle_text(fact, "name")))
+		is_outside(suite_text(fact, "name")))
 		return true;
-	(void)snprintf(why, size, "%s: %s", lifecycle_text(fact, "name"),
-		lifecycle_text(fact, "text"));
+	(void)snprintf(why, size, "%s: %s", suite_text(fact, "name"),
+		suite_text(fact, "text"));
 	return false;
 }
 
@@ -173,7 +172,7 @@ check_greetings(struct command_call *call, json_t *report, struct err *err)
 static int
 ask(struct command_call *call, json_t **report_out, struct err *err)
 {
-	return lifecycle_ask(
+	return suite_ask(
 		call, "status", NULL, ASK_DEADLINE_MS, report_out, err);
 }
 
@@ -189,7 +188,7 @@ upgrade_health_look(struct command_call *call)
 		return NULL;
 	silent = check_greetings(call, report, &err) == -1;
 	kept = json_pack("{s:s, s:O, s:O, s:b}", "state",
-		lifecycle_text(report, "state"), "services",
+		suite_text(report, "state"), "services",
 		json_object_get(report, "services"), "health",
 		json_object_get(report, "health"), SILENT, silent);
 	json_decref(report);
@@ -226,7 +225,7 @@ upgrade_health_wait(struct command_call *call, const json_t *before,
 			return 0;
 		if (clock_monotonic_ms() >= until_ms)
 			break;
-		lifecycle_pause(POLL_MS);
+		suite_pause(POLL_MS);
 	}
 	return err_prefix(
 		err, "not as well as before after %d s", deadline_ms / 1000);

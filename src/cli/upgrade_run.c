@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/lifecycle.h"
 #include "cli/setup_data.h"
+#include "cli/suite.h"
 #include "cli/upgrade_data.h"
 #include "cli/upgrade_guard.h"
 #include "cli/upgrade_health.h"
@@ -117,7 +117,7 @@ wait_for_start(const struct upgrade *upgrade)
 
 	while (upgrade->detached && clock_monotonic_ms() < until_ms &&
 		!s6_scan_running(upgrade->call->paths.services))
-		lifecycle_pause(POLL_MS);
+		suite_pause(POLL_MS);
 }
 
 static int
@@ -128,14 +128,14 @@ bring_up_to_date(struct upgrade *upgrade, struct err *err)
 	wait_for_start(upgrade);
 	if (!s6_scan_running(call->paths.services)) {
 		say(upgrade, "starting the suite");
-		return lifecycle_start(call, err);
+		return suite_start(call, err);
 	}
 	say(upgrade, "bringing services up to date");
 	/* One that ended again and again would be waited for. */
-	(void)lifecycle_each_supervisor(call->paths.services, NULL);
+	(void)suite_each_supervisor(call->paths.services, NULL);
 	json_decref(upgrade->rolled);
 	upgrade->rolled = NULL;
-	return lifecycle_roll(call, &upgrade->rolled, err);
+	return suite_roll(call, &upgrade->rolled, err);
 }
 
 static int
