@@ -213,6 +213,14 @@ present_capabilities(const struct jail *jail)
 	return present;
 }
 
+/* Who may not has got its set from one who has cut it. */
+static bool
+may_cut_bounds(void)
+{
+	capng_get_caps_process();
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+}
+
 static void
 choose_capabilities(uint64_t chosen, bool ambient)
 {
@@ -249,8 +257,10 @@ drop_privileges(const struct jail *jail, const struct jail_identity *identity,
 	int parent_death_signal = 0;
 	(void)prctl(PR_GET_PDEATHSIG, &parent_death_signal, 0, 0, 0);
 	if (was_root) {
+		bool cut = may_cut_bounds();
+
 		choose_capabilities(kept, false);
-		if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
+		if (cut && capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 			return err_set(
 				err, ERR_SYSTEM, "cannot cut the bounding set");
 		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
