@@ -65,7 +65,7 @@ class Rolled(Suite):
 
 @pytest.fixture(scope="module")
 def rolled(lab):
-    host = lab.net.add_host("mx5", "192.0.2.31", "2001:db8:0:1::31")
+    host = lab.net.add_host("roll", "192.0.2.34", "2001:db8:0:1::34")
     prefix = os.path.join(lab.net.directory, "roll-prefix")
     shutil.copytree(stage(), prefix, symlinks=True)
     # Its own nginx, which may be replaced.
