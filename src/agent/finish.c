@@ -23,7 +23,7 @@
 #include "supervise/record.h"
 #include "supervise/s6.h"
 
-#define LINGER_MS 300 /* when nothing else is known */
+#define LINGER_MS 300
 #define STABLE_MS 15000
 #define KILLED_CODE 256
 
@@ -54,15 +54,18 @@ count_end(struct record_ended *ended, const struct record_started *started,
 	ended->row = stable ? 0 : ended->row + 1;
 }
 
+/* Who was asked to stop may finish what it does; after a crash it counts
+ * that the service is back. */
 static int
-linger_ms(void)
+linger_ms(bool asked_for)
 {
 	struct arena *arena = arena_new();
 	struct launch launch;
 	struct err ignored;
 	int ms = LINGER_MS;
 
-	if (launch_read(LAUNCH_FILE, arena, &launch, &ignored) == 0 &&
+	if (asked_for &&
+		launch_read(LAUNCH_FILE, arena, &launch, &ignored) == 0 &&
 		launch.linger_ms > 0)
 		ms = launch.linger_ms;
 	arena_free(&arena);
@@ -71,11 +74,11 @@ linger_ms(void)
 
 /* The number is forgotten, because the kernel may give it to a stranger. */
 static void
-end_leftovers(struct record_started *started)
+end_leftovers(struct record_started *started, bool asked_for)
 {
 	struct err err;
 
-	(void)process_end_session(&started->process, linger_ms());
+	(void)process_end_session(&started->process, linger_ms(asked_for));
 	started->process = (struct process){ 0 };
 	if (record_write_started(".", started, &err) == -1)
 		log_warn("end of a process not recorded", LOG_ERR(&err));
@@ -91,6 +94,7 @@ main(int argc, char **argv)
 	sigset_t signals;
 	struct err err;
 	int code = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
+	bool asked_for;
 
 	block_signals(&signals);
 	record_read_started(".", &started);
@@ -102,10 +106,11 @@ main(int argc, char **argv)
 				    ? (int)strtol(argv[2], NULL, 10)
 				    : 0;
 	ended.exit_code = code == KILLED_CODE ? 0 : code;
-	count_end(&ended, &started, status.supervised && !status.wanted_up);
+	asked_for = status.supervised && !status.wanted_up;
+	count_end(&ended, &started, asked_for);
 	if (record_write_ended(".", &ended, &err) == -1)
 		log_warn("end of a run not recorded", LOG_ERR(&err));
-	end_leftovers(&started);
+	end_leftovers(&started, asked_for);
 	delay.tv_sec = record_delay_s(&ended);
 	if (status.wanted_up)
 		log_warn("service ended, starting it again",

@@ -100,7 +100,7 @@ struct engine_service {
 	int prefer_ms;
 	int start_ms; /* deadline until ready */
 	int stop_ms; /* then SIGKILL */
-	int linger_ms; /* for its other processes, once it is gone */
+	int linger_ms; /* for its other processes, after a stop in order */
 	int stop_order; /* lower stops first: 10 public, 20 queue, 30 delivery, 40 database, 50 ours, 60 log */
 	enum engine_ready ready;
 	const char *probe
