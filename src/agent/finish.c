@@ -4,7 +4,8 @@
  * left of the service's session, so that ports and sockets are free for
  * the next start, writes down how the run ended, and holds the next start
  * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s. A run
- * of STABLE_MS starts the row anew. SIGTERM cuts the wait short: the agent
+ * of STABLE_MS starts the row anew; one of RENEWED_MS that ends with status
+ * 0 does not count. SIGTERM cuts the wait short: the agent
  * sends it when a person asks for a restart or a stop, but not before this
  * program has written its number into the record: until then it would be
  * killed by it, with its work undone.
@@ -25,6 +26,7 @@
 
 #define LINGER_MS 300
 #define STABLE_MS 15000
+#define RENEWED_MS 1000
 #define KILLED_CODE 256
 
 /* Blocks SIGTERM from here on, so that none is missed before the wait. */
@@ -40,7 +42,8 @@ static void
 count_end(struct record_ended *ended, const struct record_started *started,
 	bool asked_for)
 {
-	bool stable = ended->at_ms - started->at_ms >= STABLE_MS;
+	int64_t lived_ms = ended->at_ms - started->at_ms;
+	bool by_itself = ended->exit_code == 0 && ended->exit_signal == 0;
 
 	if (asked_for) {
 		ended->row = 0;
@@ -51,7 +54,12 @@ count_end(struct record_ended *ended, const struct record_started *started,
 	if (ended->exit_code != 0 ||
 		(ended->exit_signal != 0 && ended->exit_signal != SIGTERM))
 		ended->count++;
-	ended->row = stable ? 0 : ended->row + 1;
+	if (lived_ms >= STABLE_MS)
+		ended->row = 0;
+	/* A program that wants to begin anew (core.db was replaced) is not
+	 * held back for it, unless it does nothing else. */
+	else if (!by_itself || lived_ms < RENEWED_MS)
+		ended->row++;
 }
 
 /* Who was asked to stop may finish what it does; after a crash it counts

@@ -66,7 +66,8 @@ class Aftermath:
         self.suite = work.suite
         self.crashes = crashes
         self.suite.wait_queue_empty(90)
-        times = [crash.at for crash in crashes]
+        times = [at for crash in crashes
+                 for at in (crash.at, crash.until) if at]
         self.accounts = [Account(s, self.suite, times) for s in work.streams]
         print()
         for account in self.accounts:

@@ -26,7 +26,7 @@ class Change:
 class Changes:
     """mailbox add, alias add, mailbox passwd in turn, from a thread."""
 
-    def __init__(self, suite, owner, pause=0.01):
+    def __init__(self, suite, owner, pause=0.05):
         self.suite = suite
         self.owner = owner  # the mailbox whose password changes
         self.domain = owner.partition("@")[2]
@@ -83,7 +83,7 @@ class Changes:
         self.done.append(change)
         try:
             if kind == "mailbox":
-                self.suite.add_mailbox(change.name)
+                self.suite.add_mailbox(change.name, quota="1M")
             elif kind == "alias":
                 self.suite.add_alias(change.name, self.owner)
             else:

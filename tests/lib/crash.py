@@ -148,7 +148,8 @@ class Blackout:
     def __init__(self, suite, name="all at once", meanwhile=None):
         self.suite = suite
         self.name = name
-        self.at = None
+        self.at = None  # the first kill; the last one is at `until`
+        self.until = None
         self.seconds = None
         self._meanwhile = meanwhile
 
@@ -166,6 +167,7 @@ class Blackout:
                     pass
             victims = [pid for pid in family(self.suite)
                        if command_line(pid)]
+        self.until = time.time()
 
     def run(self):
         self.kill()
