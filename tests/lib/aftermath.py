@@ -110,6 +110,12 @@ class Aftermath:
                          self.suite, address)))
         wait_for(lambda: keys_in_redis(self.suite) ==
                  keys_in_core(self.suite), 10, "keys in Redis")
+        wait_for(lambda: not pending_effects(self.suite), 60, "empty outbox")
+
+
+def pending_effects(suite):
+    with open_read_only(core_path(suite)) as core:
+        return core.execute("SELECT count(*) FROM outbox").fetchone()[0]
 
 
 def check_databases(suite):
