@@ -111,7 +111,7 @@ def users(lab, host, address):
 
 def expect_no_outage(knocks, what):
     outages = knocks.outages()
-    print("%s: %s; %d messages, 0 lost" % (what, ", ".join(
+    print("%s: %s; %d messages, all there" % (what, ", ".join(
         "%s %.2f s" % item for item in sorted(outages.items())),
         knocks.messages))
     assert max(outages.values()) <= OUTAGE_SECONDS, outages
