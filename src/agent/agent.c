@@ -530,6 +530,10 @@ agent_start(struct agent *agent, struct err *err)
 	snprintf(spool, sizeof(spool), "%s/postfix/spool",
 		agent->service->paths.engines);
 	agent->retry_queue = retry_queue_new(loop, spool);
+	snprintf(agent->dovecot_conf, sizeof(agent->dovecot_conf),
+		"%s/dovecot/dovecot.conf", agent->service->paths.rendered);
+	agent->mail_runner = mail_runner_new(loop, MAIL_COMMANDS,
+		MAIL_COMMAND_DOVEADM, agent->dovecot_conf, MAIL_COMMAND_USER);
 	if (watcher_new(loop, on_change, agent, &agent->watcher, err) == -1)
 		return -1;
 	for (size_t i = 0; i < agent->sequencer.unit_count; i++)
@@ -566,6 +570,7 @@ agent_free(struct agent **agent)
 	probation_free(&(*agent)->probation);
 	holder_deinit(&(*agent)->holder);
 	retry_queue_free(&(*agent)->retry_queue);
+	mail_runner_free(&(*agent)->mail_runner);
 	watcher_free(&(*agent)->watcher);
 	if ((*agent)->timer != NULL)
 		event_free((*agent)->timer);

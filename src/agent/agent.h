@@ -8,6 +8,7 @@
 #define AGENT_AGENT_H
 
 #include "agent/holder.h"
+#include "agent/mail_command.h"
 #include "agent/retry_queue.h"
 #include "agent/sequencer.h"
 #include "agent/watcher.h"
@@ -52,6 +53,8 @@ struct agent {
 	struct sequencer sequencer;
 	struct watcher *watcher;
 	struct retry_queue *retry_queue;
+	struct mail_runner *mail_runner;
+	char dovecot_conf[PATHS_MAX + 32]; /* of mail_runner */
 	struct holder holder;
 	struct event *timer;
 	struct ipc_server *servers[AGENT_SERVERS];

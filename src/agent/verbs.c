@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/mail_command.h"
 #include "agent/preparing.h"
 #include "agent/probation.h"
 #include "agent/report.h"
@@ -30,7 +31,6 @@
 #define STORE_ID_LENGTH 32
 #define NAME_MAX_LENGTH 32
 #define TEXT_MAX 200
-#define DOVEADM "/usr/bin/doveadm"
 #define CHANGED "changed "
 
 /* A child process and the call that waits for it. */
@@ -282,10 +282,9 @@ answer_kick(struct ipc_call *call, json_t *request, void *context)
 	errand->status_fine = DOVEADM_NOT_FOUND;
 	errand->then = reply_empty;
 	errand_start(errand,
-		(const char *[]){ DOVEADM, "-c",
-			arena_printf(errand->arena, "%s/dovecot/dovecot.conf",
-				agent->service->paths.rendered),
-			"kick", arena_strdup(errand->arena, address), NULL },
+		(const char *[]){ MAIL_COMMAND_DOVEADM, "-c",
+			agent->dovecot_conf, "kick",
+			arena_strdup(errand->arena, address), NULL },
 		NULL, KICK_DEADLINE_MS);
 }
 
@@ -312,6 +311,14 @@ answer_garbage(struct ipc_call *call, json_t *request, void *context)
 			arena_printf(errand->arena, "%s/", paths->root),
 			arena_strdup(errand->arena, store_id), NULL },
 		"vmail", GARBAGE_DEADLINE_MS);
+}
+
+static void
+answer_mail(struct ipc_call *call, json_t *request, void *context)
+{
+	struct agent *agent = context;
+
+	mail_runner_ask(agent->mail_runner, call, request);
 }
 
 static void
@@ -374,6 +381,13 @@ static const struct ipc_field GARBAGE_FIELDS[] = {
 	{ .name = NULL },
 };
 
+static const struct ipc_field MAIL_FIELDS[] = {
+	{ "command", IPC_TEXT, NAME_MAX_LENGTH, true },
+	{ "addresses", IPC_ARRAY, MAIL_COMMAND_ADDRESSES_MAX, true },
+	{ "parameters", IPC_OBJECT, 0, false },
+	{ .name = NULL },
+};
+
 static const struct ipc_field HEALTH_FIELDS[] = {
 	{ "name", IPC_TEXT, NAME_MAX_LENGTH, true },
 	{ "ok", IPC_BOOL, 0, true },
@@ -395,6 +409,7 @@ const struct ipc_verb AGENT_VERBS[] = {
 	{ "down", NO_FIELDS, NULL, answer_down },
 	{ "kick", KICK_FIELDS, JOBS, answer_kick },
 	{ "mailbox.garbage", GARBAGE_FIELDS, JOBS, answer_garbage },
+	{ "mail", MAIL_FIELDS, JOBS, answer_mail },
 	{ "health", HEALTH_FIELDS, REPORTERS, answer_health },
 	{ "render", NO_FIELDS, JOBS, answer_render },
 	{ .name = NULL },

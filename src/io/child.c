@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@ struct child_plan {
 	gid_t gid;
 	gid_t groups[CHILD_GROUPS_MAX];
 	int group_count;
+	pid_t parent;
 	const char *environment[4];
 	char timezone[128];
 	int input_fd; /* becomes standard input */
@@ -64,6 +66,7 @@ struct child {
 	struct event *exit_event, *input_event, *output_event, *deadline_event;
 	struct child_result result;
 	struct err err; /* why it did not start */
+	void (*heard)(struct span bytes, void *context);
 	child_done_fn *done;
 	void *context;
 };
@@ -109,6 +112,21 @@ become_user(const struct child_plan *plan)
 		give_up(plan, "change of user");
 }
 
+/* After the change of user, which takes the death signal back. */
+static void
+stay_below(const struct child_plan *plan)
+{
+	const struct child_spec *spec = plan->spec;
+	if (spec->nice > 0 && setpriority(PRIO_PROCESS, 0, spec->nice) < 0)
+		give_up(plan, "nice");
+	if (!spec->ends_with_us)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+		give_up(plan, "death signal");
+	if (getppid() != plan->parent)
+		_exit(127); /* it ended before we asked */
+}
+
 static void
 set_descriptors(const struct child_plan *plan)
 {
@@ -141,6 +159,7 @@ become_program(const struct child_plan *plan)
 	mount_privately(plan);
 	set_descriptors(plan);
 	become_user(plan);
+	stay_below(plan);
 	if (chdir(spec->directory ? spec->directory : "/") < 0)
 		give_up(plan, "working directory");
 	const char *const *environment =
@@ -233,6 +252,7 @@ fork_program(struct child *child, struct child_plan *plan, struct err *err)
 	if (pipe2(failure, O_CLOEXEC) < 0)
 		return err_errno(err, errno, "pipe");
 	plan->failure_fd = failure[1];
+	plan->parent = getpid();
 	fflush(NULL);
 	child->pid = fork();
 	if (child->pid == 0)
@@ -307,6 +327,8 @@ keep_output(struct child *child, const char *bytes, size_t length)
 {
 	size_t room = child->output.limit - child->output.length;
 	strbuf_add(&child->output, bytes, length < room ? length : room);
+	if (child->heard)
+		child->heard((struct span){ bytes, length }, child->context);
 }
 
 static void
@@ -443,6 +465,7 @@ child_start(struct event_base *loop, const struct child_spec *spec,
 	BUG_ON(!spec->argv[0] || spec->argv[0][0] != '/');
 	struct child *child = xmalloc(sizeof(*child));
 	child->pid_fd = child->input_fd = child->output_fd = -1;
+	child->heard = spec->on_output;
 	child->done = done;
 	child->context = context;
 	strbuf_init(&child->output, spec->output_max);

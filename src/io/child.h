@@ -25,6 +25,12 @@ struct child_spec {
 	const char *
 		private_mount; /* NULL, or "SRC\0DST": bind in a mount namespace */
 	bool inherit_output; /* output goes to our own descriptors */
+	/* Gets output as it comes (may be NULL), beside what is captured;
+	 * context is that of the call, of child_start() only. */
+	void (*on_output)(struct span bytes, void *context);
+	int nice; /* 0: as we are; only ever more */
+	/* SIGTERM when we end: who begins anew would find it at work. */
+	bool ends_with_us;
 };
 
 struct child_result {

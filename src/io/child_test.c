@@ -55,6 +55,43 @@ runs_programs(void **state)
 }
 
 static void
+on_heard(struct span bytes, void *context)
+{
+	strbuf_add_span(context, bytes);
+}
+
+static void
+on_end(const struct child_result *result, const struct strbuf *output,
+	const struct err *err, void *context)
+{
+	assert_null(err);
+	assert_int_equal(result->status, 0);
+	assert_int_equal(output->length, 0); /* output_max */
+	strbuf_add_text(context, "end");
+}
+
+static void
+output_is_heard_and_priority_given_up(void **state)
+{
+	(void)state;
+	struct event_base *loop = event_base_new();
+	struct strbuf heard;
+	struct child_spec spec = {
+		.argv = (const char *const[]){ "/usr/bin/nice", NULL },
+		.deadline_ms = 10000,
+		.nice = 7,
+		.ends_with_us = true,
+		.on_output = on_heard
+	};
+	strbuf_init(&heard, 100);
+	child_start(loop, &spec, on_end, &heard);
+	event_base_dispatch(loop);
+	assert_string_equal(heard.data, "7\nend");
+	strbuf_deinit(&heard);
+	event_base_free(loop);
+}
+
+static void
 much_input_and_output_do_not_block(void **state)
 {
 	(void)state;
@@ -169,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_programs),
+		cmocka_unit_test(output_is_heard_and_priority_given_up),
 		cmocka_unit_test(much_input_and_output_do_not_block),
 		cmocka_unit_test(the_deadline_kills_the_group),
 		cmocka_unit_test(a_loud_grandchild_does_not_hold_us),

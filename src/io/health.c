@@ -66,7 +66,7 @@ on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 		health->name, "ok", (int)health->ok, "text", health->text);
 	BUG_ON(!request);
 	ipc_request_async(health->loop, health->socket, request, DEADLINE_MS,
-		on_reply, health);
+		NULL, on_reply, health);
 	json_decref(request);
 }
 

@@ -448,3 +448,9 @@ ipc_peer_uid(const struct ipc_call *call)
 {
 	return call->peer_uid;
 }
+
+bool
+ipc_is_awaited(const struct ipc_call *call)
+{
+	return call->connection != NULL;
+}

@@ -64,6 +64,8 @@ void ipc_progress(struct ipc_call *call);
 void ipc_reply(struct ipc_call *call); /* adds "ok":true; call is gone */
 void ipc_fail(struct ipc_call *call, const struct err *err);
 uid_t ipc_peer_uid(const struct ipc_call *call);
+/* False when the peer is gone: nobody will read the answer. */
+bool ipc_is_awaited(const struct ipc_call *call);
 
 /*
  * Client, blocking, for CLI and helpers. request is a JSON object with
@@ -76,9 +78,13 @@ MUST_CHECK int ipc_request(const char *socket_path, json_t *request,
 	int deadline_ms, ipc_progress_fn *progress, void *context,
 	json_t **reply_out, struct err *err);
 
-/* Client inside a loop: done is called exactly once, reply NULL on error. */
+/*
+ * Client inside a loop: done is called exactly once, reply NULL on error;
+ * progress (may be NULL) before it, with each "more" packet.
+ */
 typedef void ipc_done_fn(json_t *reply, const struct err *err, void *context);
 void ipc_request_async(struct event_base *loop, const char *socket_path,
-	json_t *request, int deadline_ms, ipc_done_fn *done, void *context);
+	json_t *request, int deadline_ms, ipc_progress_fn *progress,
+	ipc_done_fn *done, void *context);
 
 #endif

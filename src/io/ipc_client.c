@@ -158,6 +158,7 @@ struct ipc_pending {
 	int fd; /* -1 when asking failed */
 	struct event *event;
 	int64_t deadline;
+	ipc_progress_fn *progress;
 	ipc_done_fn *done;
 	void *context;
 	struct err err;
@@ -205,6 +206,8 @@ on_pending(evutil_socket_t fd, short what, void *context)
 		finish(pending, reply);
 		return;
 	}
+	if (result == 0 && pending->progress)
+		pending->progress(reply, pending->context);
 	json_decref(reply);
 	if (result < 0)
 		finish(pending, NULL);
@@ -214,10 +217,12 @@ on_pending(evutil_socket_t fd, short what, void *context)
 
 void
 ipc_request_async(struct event_base *loop, const char *socket_path,
-	json_t *request, int deadline_ms, ipc_done_fn *done, void *context)
+	json_t *request, int deadline_ms, ipc_progress_fn *progress,
+	ipc_done_fn *done, void *context)
 {
 	struct ipc_pending *pending = xmalloc(sizeof(*pending));
 	pending->fd = -1;
+	pending->progress = progress;
 	pending->done = done;
 	pending->context = context;
 	pending->deadline = clock_monotonic_ms() + deadline_ms;

@@ -159,7 +159,7 @@ ask(struct world *world, json_t *request, int deadline_ms)
 	world->done = 0;
 	world->err = (struct err){ 0 };
 	ipc_request_async(world->loop, world->socket.path, request, deadline_ms,
-		on_done, world);
+		NULL, on_done, world);
 	assert_int_equal(world->done, 0);
 	json_decref(request);
 	turn(world);

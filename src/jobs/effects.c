@@ -34,7 +34,7 @@ ask_agent(struct runner_task *task, const struct effects *effects,
 	json_t *request, int deadline_ms)
 {
 	ipc_request_async(effects->loop, effects->agent_socket, request,
-		deadline_ms, on_agent_done, task);
+		deadline_ms, NULL, on_agent_done, task);
 	json_decref(request);
 }
 
