@@ -23,14 +23,16 @@
 #include "io/child.h"
 #include "supervise/record.h"
 
-#define DOVEADM_NOT_FOUND 68 /* nobody was there to be kicked */
-#define KICK_DEADLINE_MS 10000
+#define KICK_DEADLINE_MS 5000
+#define KICK_MAX 128 /* addresses */
+#define KICK_INPUT_MAX 65536
 #define GARBAGE_DEADLINE_MS 10000
 #define OUTPUT_MAX 4096
 #define ADDRESS_MAX 320
 #define STORE_ID_LENGTH 32
 #define NAME_MAX_LENGTH 32
 #define TEXT_MAX 200
+#define DOVECOT "dovecot"
 #define CHANGED "changed "
 
 /* A child process and the call that waits for it. */
@@ -39,8 +41,8 @@ struct errand {
 	struct ipc_call *call;
 	struct arena *arena; /* argv */
 	const char *what; /* for the error */
-	int status_fine; /* exit status that is as good as 0 */
 	struct unit *unit; /* to restart; NULL: all */
+	struct span input; /* of the child, until it was started */
 	void (*then)(struct errand *errand, const struct strbuf *output);
 };
 
@@ -72,9 +74,7 @@ on_errand_done(const struct child_result *result, const struct strbuf *output,
 
 	if (start_error != NULL) {
 		ipc_fail(errand->call, start_error);
-	} else if (result->timed_out ||
-		   (result->status != 0 &&
-			   result->status != errand->status_fine)) {
+	} else if (result->timed_out || result->status != 0) {
 		preparing_output_error(&err, errand->what, result, output);
 		ipc_fail(errand->call, &err);
 	} else {
@@ -89,6 +89,7 @@ errand_start(struct errand *errand, const char *const *argv, const char *user,
 {
 	struct child_spec spec = { .argv = argv,
 		.user = user,
+		.input = errand->input,
 		.output_max = OUTPUT_MAX,
 		.deadline_ms = deadline_ms };
 
@@ -97,10 +98,16 @@ errand_start(struct errand *errand, const char *const *argv, const char *user,
 }
 
 static void
+reply_ok(struct ipc_call *call)
+{
+	(void)ipc_answer(call); /* "ok" alone */
+	ipc_reply(call);
+}
+
+static void
 reply_empty(struct errand *errand, const struct strbuf *output UNUSED)
 {
-	(void)ipc_answer(errand->call); /* "ok" alone */
-	ipc_reply(errand->call);
+	reply_ok(errand->call);
 }
 
 static const char *
@@ -196,8 +203,7 @@ restart_alone(struct agent *agent, struct ipc_call *call, struct unit *unit)
 			"its supervisor is not there");
 		return;
 	}
-	(void)ipc_answer(call); /* "ok" alone */
-	ipc_reply(call);
+	reply_ok(call);
 	if (is_self)
 		service_done(agent->service);
 }
@@ -253,39 +259,60 @@ answer_down(struct ipc_call *call, json_t *request UNUSED, void *context)
 	agent_turn(agent);
 }
 
-/*
- * An address, or "*@domain" for everybody there; nothing else that doveadm
- * would take for a mask or an option.
- */
+/* A line each, for mailherd-kick; false: one of them is no address. */
 static bool
-is_kickable(const char *address)
+write_addresses(const json_t *addresses, struct strbuf *lines)
 {
-	const char *rest =
-		strncmp(address, "*@", 2) == 0 ? address + 1 : address;
+	const json_t *address;
+	size_t i;
 
-	return rest[0] != '-' && strchr(rest, '@') != NULL &&
-	       strpbrk(rest, "*?\\ \t\r\n\"'/") == NULL;
+	json_array_foreach(addresses, i, address)
+	{
+		const char *text = json_string_value(address);
+
+		if (text == NULL || strlen(text) > ADDRESS_MAX ||
+			strchr(text, '@') == NULL || strchr(text, '\n') != NULL)
+			return false;
+		strbuf_add_text(lines, text);
+		strbuf_add_char(lines, '\n');
+	}
+	return !strbuf_overflowed(lines);
 }
 
+static void
+start_kick(struct agent *agent, struct ipc_call *call, struct span addresses)
+{
+	const struct paths *paths = &agent->service->paths;
+	struct errand *errand = errand_new(agent, call, "ending sessions");
+	const char *argv[] = { arena_printf(errand->arena, "%s/mailherd-kick",
+				       paths->programs),
+		"--root", arena_printf(errand->arena, "%s/", paths->root),
+		NULL };
+
+	errand->input = addresses;
+	errand->then = reply_empty;
+	errand_start(errand, argv, NULL, KICK_DEADLINE_MS);
+}
+
+/* Who is not running serves nobody: what is left of it is being ended. */
 static void
 answer_kick(struct ipc_call *call, json_t *request, void *context)
 {
 	struct agent *agent = context;
-	const char *address = request_text(request, "address");
-	struct errand *errand;
+	const struct unit *dovecot = sequencer_find(&agent->sequencer, DOVECOT);
+	struct s6_status status;
+	struct strbuf lines;
 
-	if (!is_kickable(address)) {
-		fail(call, ERR_INVALID, "address", "not an address");
-		return;
-	}
-	errand = errand_new(agent, call, "doveadm kick");
-	errand->status_fine = DOVEADM_NOT_FOUND;
-	errand->then = reply_empty;
-	errand_start(errand,
-		(const char *[]){ MAIL_COMMAND_DOVEADM, "-c",
-			agent->dovecot_conf, "kick",
-			arena_strdup(errand->arena, address), NULL },
-		NULL, KICK_DEADLINE_MS);
+	strbuf_init(&lines, KICK_INPUT_MAX);
+	if (dovecot != NULL)
+		s6_status_read(dovecot->directory, &status);
+	if (!write_addresses(json_object_get(request, "addresses"), &lines))
+		fail(call, ERR_INVALID, "addresses", "not a list of addresses");
+	else if (dovecot == NULL || !s6_status_running(&status))
+		reply_ok(call);
+	else
+		start_kick(agent, call, strbuf_span(&lines));
+	strbuf_deinit(&lines);
 }
 
 static void
@@ -332,8 +359,7 @@ answer_health(struct ipc_call *call, json_t *request, void *context)
 		&agent->sequencer, name, ok, text ? text : "");
 
 	retry_queue_on_fact(agent->retry_queue, name, was_ok, ok);
-	(void)ipc_answer(call); /* "ok" alone */
-	ipc_reply(call);
+	reply_ok(call);
 	agent_turn(agent);
 }
 
@@ -372,7 +398,7 @@ static const struct ipc_field RESTART_FIELDS[] = {
 };
 
 static const struct ipc_field KICK_FIELDS[] = {
-	{ "address", IPC_TEXT, ADDRESS_MAX, true },
+	{ "addresses", IPC_ARRAY, KICK_MAX, true },
 	{ .name = NULL },
 };
 

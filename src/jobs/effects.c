@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/log.h"
 #include "io/ipc.h"
 
 #define KICK_DEADLINE_MS 10000
@@ -38,16 +39,33 @@ ask_agent(struct runner_task *task, const struct effects *effects,
 	json_decref(request);
 }
 
-static void
-start_kick(struct runner_task *task, json_t *payload, void *context)
+/* One that lacks its address can never succeed: it is said and passed by. */
+static json_t *
+gather_addresses(const json_t *payloads)
 {
-	const char *address = require_text(task, payload, "address");
+	json_t *addresses = json_array();
+	json_t *payload;
+	size_t i;
 
-	if (address)
-		ask_agent(task, context,
-			json_pack("{s:s, s:s}", "verb", "kick", "address",
-				address),
-			KICK_DEADLINE_MS);
+	json_array_foreach(payloads, i, payload)
+	{
+		json_t *address = json_object_get(payload, "address");
+
+		if (json_is_string(address))
+			json_array_append(addresses, address);
+		else
+			log_error("session.kick without an address, ignoring");
+	}
+	return addresses;
+}
+
+static void
+start_kick(struct runner_task *task, json_t *payloads, void *context)
+{
+	ask_agent(task, context,
+		json_pack("{s:s, s:o}", "verb", "kick", "addresses",
+			gather_addresses(payloads)),
+		KICK_DEADLINE_MS);
 }
 
 static void
@@ -80,8 +98,8 @@ start_project(struct runner_task *task, json_t *payload, void *context)
 }
 
 const struct runner_effect effects_table[] = {
-	{ "dkim.project", start_project },
-	{ "mailbox.remove", start_remove },
-	{ "session.kick", start_kick },
+	{ "dkim.project", start_project, false },
+	{ "mailbox.remove", start_remove, false },
+	{ "session.kick", start_kick, true },
 	{ .kind = NULL },
 };

@@ -2,7 +2,7 @@
 /*
  * The effects that the outbox can ask for, each idempotent:
  *
- *	session.kick    ends the open sessions of an address (agent)
+ *	session.kick    ends the open sessions of addresses (agent)
  *	dkim.project    a domain's key in Redis is what core.db says
  *	mailbox.remove  a mailbox's files go to the garbage area (agent)
  */

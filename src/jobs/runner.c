@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Tasks stand in a fixed array. A task that finishes after the runner was
- * freed would write into freed memory, so freeing waits for the end of
- * the loop: program.c frees when the process ends anyway.
+ * Tasks stand in a fixed array. What a task has taken was committed before
+ * it began, and only that is removed when it has ended. A task that
+ * finishes after the runner was freed would write into freed memory, so
+ * freeing waits for the end of the loop: program.c frees when the process
+ * ends anyway.
  */
 #include "jobs/runner.h"
 
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -16,16 +16,17 @@
 #include "base/log.h"
 #include "model/outbox.h"
 
-#define KIND_SIZE 32
 /* When rows are there that cannot be run now, or the database fails. */
 #define LOOK_AGAIN_MS 1000
 #define UNAVAILABLE_NEWS 3 /* attempts that found nobody */
 
+/* Texts live in the task's arena; effect NULL: it is free. */
 struct runner_task {
 	struct runner *runner;
-	bool busy;
-	struct outbox_item item; /* kind is below; payload is not kept */
-	char kind[KIND_SIZE];
+	const struct runner_effect *effect;
+	struct arena *arena;
+	struct outbox_item items[RUNNER_ITEMS_MAX];
+	size_t count;
 };
 
 struct runner {
@@ -34,7 +35,8 @@ struct runner {
 	void *context;
 	struct event *look;
 	struct runner_task tasks[RUNNER_AT_ONCE_MAX];
-	size_t busy;
+	size_t busy; /* tasks */
+	size_t items; /* of all tasks */
 	bool stopping;
 	bool failing; /* and that was said */
 	void (*idle)(void *context);
@@ -55,8 +57,32 @@ static bool
 is_under_way(const struct runner *runner, int64_t id)
 {
 	for (size_t i = 0; i < RUNNER_AT_ONCE_MAX; i++)
-		if (runner->tasks[i].busy && runner->tasks[i].item.id == id)
+		for (size_t j = 0; j < runner->tasks[i].count; j++)
+			if (runner->tasks[i].items[j].id == id)
+				return true;
+	return false;
+}
+
+/* Whether b may go with, and not beside, a. */
+static bool
+go_together(const struct runner_effect *effect, const struct outbox_item *a,
+	const struct outbox_item *b)
+{
+	return strcmp(a->kind, b->kind) == 0 &&
+	       (effect->gathers || strcmp(a->payload, b->payload) == 0);
+}
+
+/* Its like runs; it gets its turn when that has ended. */
+static bool
+must_wait(const struct runner *runner, const struct outbox_item *item)
+{
+	for (size_t i = 0; i < RUNNER_AT_ONCE_MAX; i++) {
+		const struct runner_task *task = &runner->tasks[i];
+
+		if (task->effect &&
+			go_together(task->effect, &task->items[0], item))
 			return true;
+	}
 	return false;
 }
 
@@ -64,51 +90,78 @@ static struct runner_task *
 free_task(struct runner *runner)
 {
 	for (size_t i = 0; i < RUNNER_AT_ONCE_MAX; i++)
-		if (!runner->tasks[i].busy)
+		if (!runner->tasks[i].effect)
 			return &runner->tasks[i];
 	return NULL;
 }
 
 /* A service that is being restarted is there again for the next attempt. */
 static bool
-is_news(const struct runner_task *task, const struct err *cause)
+is_news(const struct outbox_item *item, const struct err *cause)
 {
 	return cause->code != ERR_UNAVAILABLE ||
-	       task->item.attempts + 1 >= UNAVAILABLE_NEWS;
+	       item->attempts + 1 >= UNAVAILABLE_NEWS;
 }
 
 static int
-record(struct runner_task *task, const struct err *cause, struct err *err)
+record(struct runner *runner, const struct outbox_item *item,
+	const struct err *cause, struct err *err)
 {
-	struct db *core = task->runner->core;
-
 	if (!cause)
-		return outbox_done(core, task->item.id, err);
-	if (is_news(task, cause))
-		log_warn("effect failed, trying again later",
-			LOG_TEXT("kind", task->kind),
-			LOG_NUMBER("id", task->item.id),
-			LOG_NUMBER("attempt", task->item.attempts + 1),
-			LOG_ERR(cause));
+		return outbox_done(runner->core, item->id, err);
 	return outbox_failed(
-		core, &task->item, clock_wall_ms(), cause->text, err);
+		runner->core, item, clock_wall_ms(), cause->text, err);
+}
+
+/* In one transaction: one wait for the disk. */
+static int
+record_all(struct runner *runner, const struct outbox_item *items, size_t count,
+	const struct err *cause, struct err *err)
+{
+	if (db_begin(runner->core, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (record(runner, &items[i], cause, err) < 0) {
+			db_rollback(runner->core);
+			return -1;
+		}
+	}
+	return db_commit(runner->core, err);
+}
+
+/* How long to wait before the outbox is looked at again. */
+static int64_t
+conclude(struct runner *runner, const struct outbox_item *items, size_t count,
+	const struct err *cause)
+{
+	struct err err;
+
+	if (cause && is_news(&items[0], cause))
+		log_warn("effect failed, trying again later",
+			LOG_TEXT("kind", items[0].kind),
+			LOG_NUMBER("id", items[0].id),
+			LOG_NUMBER("items", (int64_t)count),
+			LOG_NUMBER("attempt", items[0].attempts + 1),
+			LOG_ERR(cause));
+	if (record_all(runner, items, count, cause, &err) == 0)
+		return 0;
+	log_error("outbox cannot be written, the effect will be repeated",
+		LOG_TEXT("kind", items[0].kind), LOG_ERR(&err));
+	return LOOK_AGAIN_MS;
 }
 
 void
 runner_finish(struct runner_task *task, const struct err *cause)
 {
 	struct runner *runner = task->runner;
-	int64_t wait_ms = 0;
-	struct err err;
+	int64_t wait_ms;
 
-	BUG_ON(!task->busy);
-	if (record(task, cause, &err) < 0) {
-		log_error("outbox cannot be written, the effect will be"
-			  " repeated",
-			LOG_TEXT("kind", task->kind), LOG_ERR(&err));
-		wait_ms = LOOK_AGAIN_MS;
-	}
-	task->busy = false;
+	BUG_ON(!task->effect);
+	wait_ms = conclude(runner, task->items, task->count, cause);
+	arena_free(&task->arena);
+	task->effect = NULL;
+	runner->items -= task->count;
+	task->count = 0;
 	runner->busy--;
 	look_in(runner, wait_ms);
 	if (runner->stopping && runner->busy == 0)
@@ -126,39 +179,102 @@ find_effect(const struct runner *runner, const char *kind)
 }
 
 static void
-start_task(struct runner_task *task, const char *payload_text)
+add_item(struct runner_task *task, const struct outbox_item *item)
 {
-	const struct runner_effect *effect =
-		find_effect(task->runner, task->kind);
-	json_t *payload =
-		json_loads(payload_text, JSON_REJECT_DUPLICATES, NULL);
-	struct err err;
+	struct outbox_item *own = &task->items[task->count++];
 
-	if (!effect) {
-		(void)err_set(&err, ERR_NOT_IMPLEMENTED,
-			"this version knows no such effect");
-		runner_finish(task, &err);
-	} else if (!json_is_object(payload)) {
-		(void)err_set(&err, ERR_CORRUPT, "payload is not an object");
-		runner_finish(task, &err);
-	} else {
-		effect->start(task, payload, task->runner->context);
-	}
+	*own = *item;
+	own->kind = task->effect->kind;
+	own->payload = arena_strdup(task->arena, item->payload);
+	task->runner->items++;
+}
+
+static bool
+has_payload(const struct runner_task *task, const char *payload)
+{
+	for (size_t i = 0; i < task->count; i++)
+		if (strcmp(task->items[i].payload, payload) == 0)
+			return true;
+	return false;
+}
+
+/* A new reference, NULL when it is no object. */
+static json_t *
+parse_payload(const char *text)
+{
+	json_t *payload = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(payload))
+		return payload;
 	json_decref(payload);
+	return NULL;
+}
+
+struct due {
+	struct outbox_item items[2 * RUNNER_ITEMS_MAX];
+	size_t count;
+};
+
+/*
+ * Takes items[first] and what goes with it; payload is the first one's.
+ * Taken ones lose their id, as the effect may have ended when we return.
+ */
+static void
+take_items(struct runner *runner, const struct runner_effect *effect,
+	struct due *due, size_t first, json_t *payload)
+{
+	struct runner_task *task = free_task(runner);
+	json_t *all = effect->gathers ? json_pack("[O]", payload) : NULL;
+
+	task->effect = effect;
+	task->arena = arena_new();
+	runner->busy++;
+	for (size_t i = first; i < due->count; i++) {
+		struct outbox_item *item = &due->items[i];
+		json_t *another = NULL;
+
+		if (item->id == 0 || runner->items == RUNNER_ITEMS_MAX ||
+			!go_together(effect, &due->items[first], item))
+			continue;
+		if (i > first && !has_payload(task, item->payload)) {
+			another = parse_payload(item->payload);
+			if (!another)
+				continue;
+			json_array_append_new(all, another);
+		}
+		add_item(task, item);
+		item->id = 0;
+	}
+	effect->start(task, all ? all : payload, runner->context);
+	json_decref(all);
 }
 
 static void
-take_item(struct runner *runner, const struct outbox_item *item)
+refuse(struct runner *runner, struct outbox_item *item, enum err_code code,
+	const char *text)
 {
-	struct runner_task *task = free_task(runner);
+	struct err err;
 
-	task->busy = true;
-	task->item = *item;
-	task->item.payload = NULL;
-	snprintf(task->kind, sizeof(task->kind), "%s", item->kind);
-	task->item.kind = task->kind;
-	runner->busy++;
-	start_task(task, item->payload);
+	(void)err_set(&err, code, "%s", text);
+	look_in(runner, conclude(runner, item, 1, &err));
+	item->id = 0;
+}
+
+static void
+start_item(struct runner *runner, struct due *due, size_t index)
+{
+	struct outbox_item *item = &due->items[index];
+	const struct runner_effect *effect = find_effect(runner, item->kind);
+	json_t *payload = parse_payload(item->payload);
+
+	if (!effect)
+		refuse(runner, item, ERR_NOT_IMPLEMENTED,
+			"this version knows no such effect");
+	else if (!payload)
+		refuse(runner, item, ERR_CORRUPT, "payload is not an object");
+	else
+		take_items(runner, effect, due, index, payload);
+	json_decref(payload);
 }
 
 /* How long until there may be something to do; -1: only when woken. */
@@ -177,22 +293,26 @@ wait_for_due(struct runner *runner, int64_t now_ms)
 }
 
 /*
- * Twice as many as may run are read, so that those under way, which are
- * due as well, do not hide the others.
+ * Twice as many as may be under way are read, so that those under way,
+ * which are due as well, do not hide the others.
  */
 static int
 start_due(struct runner *runner, struct arena *arena, struct err *err)
 {
-	struct outbox_item items[2 * RUNNER_AT_ONCE_MAX];
-	size_t count;
+	struct due *due = arena_alloc(arena, sizeof(*due));
 
-	if (outbox_list(runner->core, clock_wall_ms(), arena, items,
-		    ARRAY_LENGTH(items), &count, err) < 0)
+	if (outbox_list(runner->core, clock_wall_ms(), arena, due->items,
+		    ARRAY_LENGTH(due->items), &due->count, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (!is_under_way(runner, items[i].id) &&
-			runner->busy < RUNNER_AT_ONCE_MAX)
-			take_item(runner, &items[i]);
+	for (size_t i = 0; i < due->count; i++)
+		if (is_under_way(runner, due->items[i].id))
+			due->items[i].id = 0;
+	for (size_t i = 0; i < due->count; i++)
+		if (due->items[i].id != 0 &&
+			!must_wait(runner, &due->items[i]) &&
+			runner->busy < RUNNER_AT_ONCE_MAX &&
+			runner->items < RUNNER_ITEMS_MAX)
+			start_item(runner, due, i);
 	return 0;
 }
 
@@ -236,8 +356,11 @@ runner_new(struct event_base *loop, struct db *core,
 void
 runner_free(struct runner **runner)
 {
-	if (*runner)
+	if (*runner) {
 		event_free((*runner)->look);
+		for (size_t i = 0; i < RUNNER_AT_ONCE_MAX; i++)
+			arena_free(&(*runner)->tasks[i].arena);
+	}
 	x_free(runner);
 }
 

@@ -26,6 +26,7 @@ struct fixture {
 	struct db *core;
 	struct runner *runner;
 	int started;
+	size_t gathered; /* payloads of the last run that gathered */
 	struct runner_task *held[HELD_MAX];
 	int held_count;
 	bool idle;
@@ -63,10 +64,20 @@ hold(struct runner_task *task, json_t *payload UNUSED, void *context)
 	fixture->held[fixture->held_count++] = task;
 }
 
+static void
+hold_all(struct runner_task *task, json_t *payloads, void *context)
+{
+	struct fixture *fixture = context;
+
+	fixture->gathered = json_array_size(payloads);
+	hold(task, payloads, context);
+}
+
 static const struct runner_effect EFFECTS[] = {
-	{ "succeed", succeed },
-	{ "fail", fail_it },
-	{ "hold", hold },
+	{ "succeed", succeed, false },
+	{ "fail", fail_it, false },
+	{ "hold", hold, false },
+	{ "gather", hold_all, true },
 	{ .kind = NULL },
 };
 
@@ -119,6 +130,19 @@ add(struct fixture *fixture, const char *kind, const char *payload)
 	assert_int_equal(outbox_add(fixture->core, kind, payload, &err), 0);
 }
 
+/* Items that differ, numbered from first. */
+static void
+add_many(struct fixture *fixture, const char *kind, int first, int count)
+{
+	char payload[64];
+
+	for (int i = first; i < first + count; i++) {
+		snprintf(payload, sizeof(payload),
+			"{\"name\":\"x\",\"number\":%d}", i);
+		add(fixture, kind, payload);
+	}
+}
+
 static int64_t
 waiting(struct fixture *fixture)
 {
@@ -142,8 +166,7 @@ test_done_is_removed(void **state)
 {
 	struct fixture *fixture = *state;
 
-	for (int i = 0; i < 40; i++)
-		add(fixture, "succeed", "{\"name\":\"x\"}");
+	add_many(fixture, "succeed", 0, 40);
 	turn(fixture);
 	assert_int_equal(fixture->started, 40);
 	assert_int_equal(waiting(fixture), 0);
@@ -192,8 +215,7 @@ test_limit_at_once(void **state)
 {
 	struct fixture *fixture = *state;
 
-	for (int i = 0; i < RUNNER_AT_ONCE_MAX + 3; i++)
-		add(fixture, "hold", "{}");
+	add_many(fixture, "hold", 0, RUNNER_AT_ONCE_MAX + 3);
 	turn(fixture);
 	turn(fixture);
 	assert_int_equal(fixture->started, RUNNER_AT_ONCE_MAX);
@@ -209,13 +231,80 @@ test_others_pass_by(void **state)
 {
 	struct fixture *fixture = *state;
 
-	for (int i = 0; i < RUNNER_AT_ONCE_MAX - 1; i++)
-		add(fixture, "hold", "{}");
-	for (int i = 0; i < 20; i++)
-		add(fixture, "succeed", "{\"name\":\"x\"}");
+	add_many(fixture, "hold", 0, RUNNER_AT_ONCE_MAX - 1);
+	add_many(fixture, "succeed", 0, 20);
 	for (int i = 0; i < 20; i++)
 		turn(fixture);
 	assert_int_equal(waiting(fixture), RUNNER_AT_ONCE_MAX - 1);
+}
+
+static void
+test_equal_items_share_a_run(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (int i = 0; i < 300; i++)
+		add(fixture, "hold", "{}");
+	turn(fixture);
+	assert_int_equal(fixture->started, 1);
+	/* Committed after it began: it does not do for this one. */
+	add(fixture, "hold", "{}");
+	turn(fixture);
+	assert_int_equal(fixture->started, 1);
+	runner_finish(fixture->held[0], NULL);
+	turn(fixture);
+	assert_int_equal(fixture->started, 2);
+	assert_int_equal(waiting(fixture), 301 - RUNNER_ITEMS_MAX);
+	runner_finish(fixture->held[1], NULL);
+	turn(fixture);
+	runner_finish(fixture->held[2], NULL);
+	turn(fixture);
+	assert_int_equal(waiting(fixture), 0);
+	assert_int_equal(fixture->started, 3);
+}
+
+static void
+test_a_kind_that_gathers(void **state)
+{
+	struct fixture *fixture = *state;
+
+	add_many(fixture, "gather", 0, 5);
+	add_many(fixture, "gather", 0, 5);
+	add(fixture, "gather", "nonsense");
+	add(fixture, "succeed", "{\"name\":\"x\"}");
+	turn(fixture);
+	assert_int_equal(fixture->gathered, 5);
+	add_many(fixture, "gather", 9, 2);
+	turn(fixture);
+	/* The ten, one that is refused next, and the two. */
+	assert_int_equal(waiting(fixture), 13);
+	assert_int_equal(fixture->held_count, 1);
+	runner_finish(fixture->held[0], NULL);
+	turn(fixture);
+	assert_int_equal(fixture->held_count, 2);
+	assert_int_equal(fixture->gathered, 2);
+	assert_int_equal(waiting(fixture), 3);
+	runner_finish(fixture->held[1], NULL);
+	assert_int_equal(waiting(fixture), 1);
+}
+
+/* All that a run took is tried again when it failed. */
+static void
+test_failed_together(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t before = clock_wall_ms(), due_ms;
+	struct err err;
+
+	add_many(fixture, "gather", 0, 5);
+	turn(fixture);
+	(void)err_set(&err, ERR_UNAVAILABLE, "not today");
+	runner_finish(fixture->held[0], &err);
+	turn(fixture);
+	assert_int_equal(fixture->held_count, 1);
+	assert_int_equal(waiting(fixture), 5);
+	assert_int_equal(outbox_due(fixture->core, &due_ms, &err), 1);
+	assert_true(due_ms >= before + OUTBOX_DELAY_MIN_MS);
 }
 
 /* Killed between effect and record: it is there and done again. */
@@ -271,6 +360,12 @@ main(void)
 			test_limit_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_others_pass_by, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_equal_items_share_a_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_kind_that_gathers, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_failed_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_unfinished_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),

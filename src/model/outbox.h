@@ -2,7 +2,8 @@
 /*
  * Effects outside of the database: written in the transaction of the
  * change, carried out later by the jobs, at least once, until they
- * succeed. Kinds and their payload:
+ * succeed; one run may do for equal ones (jobs/runner.h). Kinds and their
+ * payload:
  *
  *	session.kick    {"address"}  "*@example.org" is every mailbox there
  *	dkim.project    {"domain"}

@@ -52,7 +52,7 @@ ROWS = {
     "ask the agent for the status":
         'ask {sock}/control/agent {{"verb":"status"}}',
     "ask the agent to end sessions":
-        'ask {sock}/control/agent {{"verb":"kick","address":"a@b.invalid"}}',
+        'ask {sock}/control/agent {{"verb":"kick","addresses":["a@b.invalid"]}}',
     "report health": 'ask {sock}/watch/agent {{"verb":"status"}}',
     "report the databases' health": "connect {sock}/directory/agent",
     "take listening sockets": "connect {run}/fdholder/s",
@@ -103,7 +103,7 @@ LANDLOCKED = {"landlock": 1, "landlock 6": SIGNAL_SCOPE_ABI}
 USERS = {"directory": "mailherd-directory", "jobs": "mailherd",
          "log": "mailherd-log", "watch": "mailherd-watch", "agent": "root",
          "render": "mailherd-render", "command": "mailherd",
-         "prepare": "root"}
+         "prepare": "root", "kick": "mailherd-watch"}
 DAEMONS = ("agent", "directory", "jobs", "log", "watch")
 
 
@@ -262,5 +262,8 @@ class Intruder:
                                    "mailbox", "list"], "jail", landlock)
         if name == "prepare":
             return self.run(name, [programs + "/mailherd-prepare", "--root",
+                                   root], "jail", landlock)
+        if name == "kick":
+            return self.run(name, [programs + "/mailherd-kick", "--root",
                                    root], "jail", landlock)
         return self.run(name, ["/bin/true"], "start")

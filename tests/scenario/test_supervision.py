@@ -15,6 +15,7 @@ import time
 import pytest
 
 from lib import maildir
+from lib.aftermath import pending_effects
 from lib.imap import imap_login
 from lib.smtp import Smtp, make_mark, make_message
 from lib.suite import CommandError, Suite, command_line
@@ -287,6 +288,21 @@ def test_a_new_password_ends_open_sessions(lab, third):
     finally:
         session.shutdown()
         other.shutdown()
+
+
+def test_changes_while_dovecot_is_down_leave_nothing_behind(third):
+    """Nobody is connected: that is known at once, for each of them."""
+    address = third.add_mailbox("many@" + DOMAIN)
+    directory = os.path.join(third.services, "dovecot")
+    subprocess.run(["s6-svc", "-wD", "-T", "20000", "-d", directory],
+                   check=True)
+    try:
+        for number in range(5):
+            third.set_password(address, "horse number %d" % number)
+        wait_for(lambda: pending_effects(third) == 0, 3, "an empty outbox")
+    finally:
+        subprocess.run(["s6-svc", "-u", directory], check=True)
+    wait_for(third.all_ready, 30, "Dovecot again")
 
 
 def test_a_removed_mailbox_goes_to_the_garbage(lab, third):
