@@ -205,9 +205,28 @@ keep_sockets(struct agent *agent, bool changed)
 			unit->status.pid, changed);
 }
 
+/* The words of its gate. */
+static bool
+set_refusal(const struct unit *unit, struct err *err)
+{
+	char text[RECORD_REFUSAL_MAX];
+
+	if (unit->service->gate[0] == NULL)
+		return false;
+	record_read_refusal(unit->directory, text);
+	if (text[0] == '\0')
+		return false;
+	err_set(err, ERR_UNAVAILABLE, "%s is not started: %s",
+		unit->service->name, text);
+	err_remedy(err, "mailherd status shows it in full");
+	return true;
+}
+
 int
 agent_unit_error(const struct unit *unit, struct err *err)
 {
+	if (set_refusal(unit, err))
+		return -1;
 	err_set(err, ERR_UNAVAILABLE, "%s is %s: %s", unit->service->name,
 		unit_state_name(unit->state), unit->note);
 	return err_remedy(err, "mailherd logs %s", unit->service->name);
@@ -217,6 +236,8 @@ int
 agent_end_error(const struct unit *unit, const struct record_ended *ended,
 	struct err *err)
 {
+	if (set_refusal(unit, err))
+		return -1;
 	err_set(err, ERR_UNAVAILABLE,
 		"%s ends as soon as it is started (%s %d)", unit->service->name,
 		ended->exit_signal ? "signal" : "status",

@@ -56,6 +56,19 @@ write_running(struct json_writer *w, const struct unit *unit,
 	json_bool(w, "program_replaced", stale->replaced);
 }
 
+/* Why its gate does not let it start. */
+static void
+write_refusal(struct json_writer *w, const struct unit *unit)
+{
+	char text[RECORD_REFUSAL_MAX];
+
+	if (unit->state == UNIT_READY || unit->service->gate[0] == NULL)
+		return;
+	record_read_refusal(unit->directory, text);
+	if (text[0] != '\0')
+		json_text(w, "refused", text);
+}
+
 static void
 write_unit(struct json_writer *w, const struct unit *unit,
 	const struct stale *stale)
@@ -72,6 +85,7 @@ write_unit(struct json_writer *w, const struct unit *unit,
 	json_bool(w, "essential", unit->service->essential);
 	json_bool(w, "degraded", unit->degraded);
 	json_text(w, "note", unit->note);
+	write_refusal(w, unit);
 	if (s6_status_running(&unit->status))
 		write_running(w, unit, &started, stale);
 	if (stale->action != STALE_NOT)

@@ -13,6 +13,9 @@
  * Services with a probe are started through s6-notifyoncheck, which must
  * begin in the service directory and as root; so this program starts
  * itself again behind it (--second PARENT) to change directory and user.
+ *
+ * A service with a gate is started only when that program ends well; else
+ * s6 tries again, ever more slowly, and `mailherd status` has its words.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +37,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "io/child.h"
 #include "supervise/launch.h"
 #include "supervise/mounts.h"
 #include "supervise/record.h"
@@ -44,6 +48,7 @@
 #define DEFAULT_PATH                                                           \
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PREDECESSOR_GRACE_MS 1000
+#define GATE_DEADLINE_MS 60000
 #define POLL_MS 10
 #define EXIT_FAILED 111
 
@@ -167,6 +172,62 @@ make_mounts(const struct launch *launch)
 	if (mounts_make(launch->mounts, &err) == -1)
 		log_warn("private mounts are missing, going on without",
 			LOG_ERR(&err));
+}
+
+/* One line, that of a terminal or a table. */
+static void
+make_line(struct strbuf *text)
+{
+	while (text->length > 0 && text->data[text->length - 1] == '\n')
+		text->data[--text->length] = '\0';
+	for (size_t i = 0; i < text->length; i++)
+		if ((unsigned char)text->data[i] < ' ')
+			text->data[i] = ' ';
+}
+
+/* Whatever keeps it from its end keeps the service from its start. */
+static int
+ask_gate(const struct launch *launch, struct strbuf *output, struct err *err)
+{
+	struct child_spec spec = { .argv = launch->gate,
+		.output_max = RECORD_REFUSAL_MAX - 1,
+		.deadline_ms = GATE_DEADLINE_MS };
+	struct child_result result;
+
+	if (child_run(&spec, output, &result, err) == -1)
+		return -1;
+	make_line(output);
+	if (result.timed_out)
+		return err_set(err, ERR_BUSY, "%s did not end in %d s",
+			launch->gate[0], GATE_DEADLINE_MS / 1000);
+	if (result.status == 0)
+		return 0;
+	return output->length > 0
+		       ? err_set(err, ERR_INVALID, "%s", output->data)
+		       : err_set(err, ERR_SYSTEM, "%s ended with status %d",
+				 launch->gate[0], result.status);
+}
+
+/* What the gate says is kept in full, for `mailherd status`. */
+static int
+pass_gate(const struct launch *launch, struct err *err)
+{
+	struct strbuf output;
+	struct err ignored;
+	int result;
+
+	if (launch->gate[0] == NULL)
+		return 0;
+	strbuf_init(&output, RECORD_REFUSAL_MAX);
+	result = ask_gate(launch, &output, err);
+	if (record_write_refusal(".",
+		    result == 0         ? ""
+		    : output.length > 0 ? output.data
+					: err->text,
+		    &ignored) == -1)
+		log_warn("refusal not noted, going on", LOG_ERR(&ignored));
+	strbuf_deinit(&output);
+	return result;
 }
 
 static void
@@ -334,6 +395,8 @@ first_stage(const struct launch *launch, int generation, struct err *err)
 		return -1;
 	set_limits(launch);
 	make_mounts(launch);
+	if (pass_gate(launch, err) == -1)
+		return -1;
 	run_hooks(launch);
 	if (launch->probe[0] != NULL)
 		return start_with_probe(parent, err);

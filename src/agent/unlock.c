@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mailherd-unlock: removes lock files of mailboxes that a power loss left
- * behind, before Dovecot starts and as user vmail. Dovecot sees that the
+ * mailherd-unlock: removes lock files of mailboxes, and clear text in
+ * Dovecot's temporary files, that a power loss left behind, before Dovecot starts and as user vmail. Dovecot sees that the
  * process named in a lock is gone; but after a power loss the file may be
  * there without its content, and then whoever opens the mailbox waits for
  * two minutes. (maildir's dovecot-uidlist.lock is held at every delivery.)
@@ -26,6 +26,7 @@
 #include "base/paths.h"
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+#define PARTS "/dovecot/tmp" /* mail_temp_dir */
 #define NICE_MAX 19
 #define EXIT_USAGE 2
 
@@ -37,6 +38,7 @@ static const char *const LOCKS[] = { "dovecot-uidlist.lock",
 struct sweep {
 	struct timespec before;
 	int removed;
+	int parts; /* of messages */
 };
 
 typedef void visit_fn(struct sweep *sweep, int directory);
@@ -90,6 +92,30 @@ visit(struct sweep *sweep, int parent, const char *name, visit_fn *act)
 	close(fd);
 }
 
+/* Parts of big messages: Dovecot takes their names away at once. */
+static void
+remove_parts(struct sweep *sweep, int directory)
+{
+	int copy = openat(directory, ".", DIRECTORY_FLAGS | O_CLOEXEC);
+	DIR *listing = copy == -1 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (listing == NULL && copy != -1)
+		close(copy);
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		struct stat status;
+
+		if (fstatat(directory, entry->d_name, &status,
+			    AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(status.st_mode) &&
+			is_older(&status.st_mtim, &sweep->before) &&
+			unlinkat(directory, entry->d_name, 0) == 0)
+			sweep->parts++;
+	}
+	if (listing != NULL)
+		closedir(listing);
+}
+
 /* Each directory in a directory: with hidden ".Folder"s, else the others. */
 static void
 visit_each(struct sweep *sweep, int directory, bool hidden, visit_fn *act)
@@ -129,16 +155,31 @@ visit_prefix(struct sweep *sweep, int directory)
 	visit_each(sweep, directory, false, visit_home);
 }
 
+static void
+sweep_all(struct sweep *sweep, int vmail, const char *parts)
+{
+	visit(sweep, AT_FDCWD, parts, remove_parts);
+	visit_each(sweep, vmail, false, visit_prefix);
+	if (sweep->removed > 0)
+		printf("removed %d lock files that a power loss left\n",
+			sweep->removed);
+	if (sweep->parts > 0)
+		printf("removed %d temporary files that a power loss left\n",
+			sweep->parts);
+}
+
 static int
 run(const char *root, struct err *err)
 {
 	struct sweep sweep = { 0 };
 	struct paths paths;
+	char parts[PATHS_MAX + sizeof(PARTS)];
 	int vmail;
 
 	(void)clock_gettime(CLOCK_REALTIME, &sweep.before);
 	if (paths_init(&paths, root, err) == -1)
 		return -1;
+	(void)snprintf(parts, sizeof(parts), "%s" PARTS, paths.engines);
 	vmail = open(paths.vmail, DIRECTORY_FLAGS | O_CLOEXEC);
 	if (vmail == -1)
 		return err_errno(err, errno, "opening %s", paths.vmail);
@@ -147,10 +188,7 @@ run(const char *root, struct err *err)
 		return err_errno(err, errno, "fork");
 	case 0:
 		(void)setpriority(PRIO_PROCESS, 0, NICE_MAX); /* a wish */
-		visit_each(&sweep, vmail, false, visit_prefix);
-		if (sweep.removed > 0)
-			printf("removed %d lock files that a power loss left\n",
-				sweep.removed);
+		sweep_all(&sweep, vmail, parts);
 	}
 	return 0;
 }

@@ -250,6 +250,46 @@ replace_file(int directory, const char *name, const struct new_file *file)
 	return -1;
 }
 
+/* link() never replaces: what stands there already stays. */
+static int
+add_file(int directory, const char *name, const struct new_file *file)
+{
+	char suffix[13], fresh[NAME_MAX + 1];
+	random_hex(suffix, sizeof(suffix) / 2);
+	int length = snprintf(fresh, sizeof(fresh), ".%s.%s", name, suffix);
+	if (length < 0 || (size_t)length >= sizeof(fresh)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	int failed = write_new_file(directory, fresh, file) < 0 ||
+		     linkat(directory, fresh, directory, name, 0) < 0;
+	int errno_value = errno;
+	(void)unlinkat(directory, fresh, 0); /* the first failure counts */
+	if (!failed)
+		return sync_directory(directory);
+	errno = errno_value;
+	return -1;
+}
+
+int
+fs_write_new(const char *path, const void *data, size_t length, mode_t mode,
+	uid_t uid, gid_t gid, struct err *err)
+{
+	const char *name;
+	int directory = open_parent(path, false, &name, err);
+	if (directory < 0)
+		return -1;
+	const struct new_file file = { data, length, mode, uid, gid };
+	int result = add_file(directory, name, &file);
+	int errno_value = errno;
+	close(directory);
+	if (result == 0)
+		return 0;
+	if (errno_value == EEXIST)
+		return err_set(err, ERR_EXISTS, "%s exists already", path);
+	return err_errno(err, errno_value, "writing %s", path);
+}
+
 int
 fs_write_atomic(const char *path, const void *data, size_t length, mode_t mode,
 	uid_t uid, gid_t gid, struct err *err)

@@ -19,6 +19,9 @@ MUST_CHECK int fs_read(
 /* uid/gid (uid_t)-1 leave the owner as created. */
 MUST_CHECK int fs_write_atomic(const char *path, const void *data,
 	size_t length, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+/* The same where nothing stands yet; ERR_EXISTS, and it stays, where it does. */
+MUST_CHECK int fs_write_new(const char *path, const void *data, size_t length,
+	mode_t mode, uid_t uid, gid_t gid, struct err *err);
 /* Creates path and parents (parents 0755 root); sets owner and mode of path. */
 MUST_CHECK int fs_make_directory(
 	const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);

@@ -71,6 +71,34 @@ writes_and_reads(void **state)
 }
 
 static void
+a_new_file_replaces_nothing(void **state)
+{
+	struct place *place = *state;
+	struct err err = { 0 };
+	struct strbuf text;
+	struct stat status;
+	strbuf_init(&text, 1000);
+	const char *path = below(place, "new");
+	assert_int_equal(fs_write_new(path, "first", 5, 0400, (uid_t)-1,
+				 (gid_t)-1, &err),
+		0);
+	assert_int_equal(fs_write_new(path, "second", 6, 0400, (uid_t)-1,
+				 (gid_t)-1, &err),
+		-1);
+	assert_int_equal(err.code, ERR_EXISTS);
+	assert_int_equal(fs_read(path, 100, &text, &err), 0);
+	assert_string_equal(text.data, "first");
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0400);
+	/* Nothing is left beside it. */
+	assert_int_equal(status.st_nlink, 1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(place->root), 0);
+	assert_int_equal(mkdir(place->root, 0700), 0);
+	strbuf_deinit(&text);
+}
+
+static void
 a_failed_write_leaves_the_old_file_alone(void **state)
 {
 	struct place *place = *state;
@@ -226,6 +254,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			writes_and_reads, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(
+			a_new_file_replaces_nothing, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(
 			a_failed_write_leaves_the_old_file_alone, make_place,
 			remove_place),

@@ -21,6 +21,13 @@ add_service(struct doctor *doctor, const json_t *service)
 	const char *name = suite_text(service, "name");
 	bool essential = json_is_true(json_object_get(service, "essential"));
 
+	if (*suite_text(service, "refused") != '\0') {
+		doctor_add(doctor, DOCTOR_BAD,
+			"do what it says; it is tried again within a minute",
+			"%s is not started: %s", name,
+			suite_text(service, "refused"));
+		return;
+	}
 	doctor_add(doctor, essential ? DOCTOR_BAD : DOCTOR_WARNING,
 		arena_printf(doctor->call->arena, "mailherd logs %s", name),
 		"%s is %s: %s", name, suite_text(service, "state"),

@@ -61,6 +61,19 @@ print_service(const json_t *service)
 	printf(" %s\n", suite_text(service, "note"));
 }
 
+static void
+print_refused(const json_t *services)
+{
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		const json_t *service = json_array_get(services, i);
+		const char *text = suite_text(service, "refused");
+
+		if (*text != '\0')
+			printf("%s is not started: %s\n",
+				suite_text(service, "name"), text);
+	}
+}
+
 /* Several services with one reason: one line, at the first of them. */
 static bool
 is_told(const json_t *services, size_t until, const char *reason)
@@ -138,6 +151,7 @@ print_report(const json_t *report)
 	if (json_object_get(report, "render_error") != NULL)
 		printf("The newest configuration is not in force: %s\n",
 			suite_text(report, "render_error"));
+	print_refused(services);
 	print_stale(services);
 	print_facts(json_object_get(report, "health"));
 }

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "cli/command.h"
+#include "cli/mail_keys.h"
 #include "cli/owner.h"
 #include "model/alias_domain.h"
 #include "model/domain.h"
@@ -96,6 +97,8 @@ int
 setup_secrets(const struct paths *paths, struct arena *arena, bool *made_out,
 	struct err *err)
 {
+	bool made = false;
+
 	*made_out = false;
 	for (size_t i = 0; i < ARRAY_LENGTH(SECRETS); i++) {
 		const char *path = arena_printf(
@@ -107,6 +110,9 @@ setup_secrets(const struct paths *paths, struct arena *arena, bool *made_out,
 			return -1;
 		*made_out = true;
 	}
+	if (mail_keys_ensure(paths, &made, err) == -1)
+		return -1;
+	*made_out = *made_out || made;
 	return 0;
 }
 
@@ -260,6 +266,8 @@ setup_check_data(const struct paths *paths, const char *hostname,
 	char seal[PATHS_MAX + 8];
 	struct stat st;
 
+	if (mail_keys_judge(paths, err) == -1)
+		return -1;
 	if (stat(paths->core_db, &st) == -1 || st.st_size == 0)
 		return complete ? lost(paths, paths->core_db, err) : 0;
 	(void)snprintf(seal, sizeof(seal), "%s/seal", paths->secrets);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cli/mail_keys.h"
 #include "cli/suite.h"
 #include "io/child.h"
 #include "supervise/record.h"
@@ -165,13 +166,29 @@ start_svscan(const struct command_call *call, struct err *err)
 	return 0;
 }
 
+/*
+ * An instance of a release without encryption gets its key before files
+ * name it. What stands in the way keeps only Dovecot from its start.
+ */
+static void
+ensure_mail_key(const struct command_call *call)
+{
+	struct err err = { 0 };
+	bool made;
+
+	if (mail_keys_ensure(&call->paths, &made, &err) == -1)
+		fprintf(stderr, "mailherd: %s (%s)\n", err.text, err.remedy);
+}
+
 int
 suite_prepare(const struct command_call *call, struct err *err)
 {
 	const char *manager = getenv("NOTIFY_SOCKET");
 
-	if (check_set_up(call, err) == -1 || end_orphans(call, err) == -1 ||
-		prepare(call, err) == -1 ||
+	if (check_set_up(call, err) == -1 || end_orphans(call, err) == -1)
+		return -1;
+	ensure_mail_key(call);
+	if (prepare(call, err) == -1 ||
 		write_run_file(call, "wanted", "up\n", err) == -1)
 		return -1;
 	return write_run_file(call, "notify", manager ? manager : "", err);

@@ -90,6 +90,9 @@ struct engine_service {
 	const char *argv[ENGINE_ARGV_MAX]; /* NULL-ended */
 	/* Run to its end as root before each start; a failure is logged. */
 	const char *first[ENGINE_ARGV_MAX];
+	/* The same before that; when it fails, the service is not started, and
+	 * what it printed is said to be the reason. */
+	const char *gate[ENGINE_ARGV_MAX];
 	const char *environment[ENGINE_LIST_MAX]; /* NULL-ended: "A=b" */
 	const char *user; /* set before exec; NULL: root, drops itself */
 	const char *directory; /* working directory; NULL: {state} */

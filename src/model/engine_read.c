@@ -659,6 +659,7 @@ static const struct key engine_keys[] = {
 static const struct key service_keys[] = {
 	SERVICE_KEY("argv", read_argv, argv),
 	SERVICE_KEY("first", read_argv, first),
+	SERVICE_KEY("gate", read_argv, gate),
 	SERVICE_KEY("environment", read_line, environment),
 	SERVICE_KEY("user", read_text, user),
 	SERVICE_KEY("directory", read_text, directory),

@@ -243,6 +243,30 @@ parse_log_files(UNUSED struct reader *reader, const struct key_rule *rule,
 	return parse_number(rule, value, 2, LOG_FILES_MAX, target, err);
 }
 
+/* clang-format off */
+static const char *const COMPRESSION_NAMES[] = {
+	[COMPRESSION_NONE] = "none",
+	[COMPRESSION_LZ4] = "lz4",
+	[COMPRESSION_ZSTD] = "zstd",
+};
+
+/* clang-format on */
+
+static int
+parse_compression(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	enum instance_compression *out = target;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(COMPRESSION_NAMES); i++) {
+		if (strcmp(value, COMPRESSION_NAMES[i]) == 0) {
+			*out = (enum instance_compression)i;
+			return 0;
+		}
+	}
+	return key_invalid(err, rule, value, "choose none, lz4 or zstd");
+}
+
 static int
 parse_ip(struct reader *reader, const struct key_rule *rule, const char *value,
 	void *target, struct err *err)
@@ -448,6 +472,12 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 	X("smtp.source", "", true, parse_sources, smtp_source, is_ip,             \
 		"write one IPv4 and one IPv6 address",                         \
 		"Addresses that mail leaves from; empty: the one that listen.smtp names") \
+	X("mail.encryption", "yes", false, parse_bool, mail_encryption, NULL,  \
+		NULL,                                                          \
+		"Whether new mail is encrypted on disk; what is encrypted stays readable either way") \
+	X("mail.compression", "lz4", false, parse_compression,                 \
+		mail_compression, NULL, NULL,                                  \
+		"How new mail is compressed on disk: none, lz4 (fast), zstd (smaller)") \
 	X("log.file_size", "10", false, parse_log_size, log_file_mib, NULL, NULL, \
 		"Size in MiB at which a service's log goes on in a new file")  \
 	X("log.files", "5", false, parse_log_files, log_files, NULL, NULL,     \
@@ -564,6 +594,12 @@ const char *
 instance_port_name(enum instance_port port)
 {
 	return PORT_NAMES[port];
+}
+
+const char *
+instance_compression_name(enum instance_compression compression)
+{
+	return COMPRESSION_NAMES[compression];
 }
 
 const char *

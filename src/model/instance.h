@@ -23,6 +23,12 @@ enum instance_profile {
 	PROFILE_FULL
 };
 
+enum instance_compression {
+	COMPRESSION_NONE,
+	COMPRESSION_LZ4,
+	COMPRESSION_ZSTD
+};
+
 enum instance_port {
 	PORT_SMTP,
 	PORT_SUBMISSION,
@@ -67,6 +73,8 @@ struct instance {
 	bool http_proxy_protocol; /* a balancer stands before it */
 	/* Where mail leaves from, one of a family; else as it listens. */
 	const char *smtp_source[INSTANCE_LIST_MAX];
+	bool mail_encryption; /* of new mail, on disk */
+	enum instance_compression mail_compression;
 	int log_file_mib;
 	int log_files; /* of a service, the one that is written among them */
 	bool antivirus_updates; /* freshclam runs, where there is clamd */
@@ -82,6 +90,8 @@ struct instance_key {
 
 const struct instance_key *instance_keys(size_t *count_out);
 const char *instance_port_name(enum instance_port port); /* "submissions" */
+/* "lz4" */
+const char *instance_compression_name(enum instance_compression compression);
 const char *instance_profile_name(enum instance_profile profile);
 /* Reads and checks mailherd.conf; texts live in arena. */
 MUST_CHECK int instance_load(const struct paths *paths, struct arena *arena,

@@ -4,10 +4,13 @@
  *
  * texts    hostname timezone profile resolver tls root run sock fifos vmail
  *          index secrets logs programs share root_hints trust_anchor
- *          smtp_bind4 smtp_bind6 https_suffix; per engine etc state overrides
- * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol; has_NAME for each list
+ *          smtp_bind4 smtp_bind6 https_suffix mail_key mail_key_public
+ *          mail_compression; per engine etc state overrides
+ * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol
+ *          mail_encryption has_mail_compression; has_NAME for each list
  * lists    forwarders networks trusted_proxies: {{.}}; networks have
  *          {{postfix_network}} (IPv6 in brackets), too
+ *          mail_keys_imported, those whose files are there: path, number (2...)
  * ports    per public port NAME (smtp submission submissions imap imaps pop3
  *          pop3s sieve http https): a list with members address, host (IPv6
  *          in brackets), port, index (1...), v6; NAME_port: empty when off
@@ -16,6 +19,9 @@
 
 #include <stddef.h>
 #include <string.h>
+
+#include "base/fs.h"
+#include "model/mail_key.h"
 
 #define EVERY_ADDRESS "*"
 #define DEFAULT_ROOT_HINTS "/usr/share/dns/root.hints"
@@ -184,6 +190,51 @@ add_smtp_bind(struct template_scope *scope, const struct instance *instance)
 		source.count[1] == 1 ? source.address[1] : "", "smtp.source");
 }
 
+/*
+ * By their names alone: the files are closed to whoever renders. Dovecot
+ * counts the keys from 2 without a gap, the files need not.
+ */
+static void
+add_imported_keys(struct arena *arena, struct template_scope *scope,
+	const struct paths *paths)
+{
+	int number = 1;
+
+	template_list(scope, "mail_keys_imported");
+	for (size_t i = 1; i < MAIL_KEY_COUNT; i++) {
+		char path[PATHS_MAX];
+		struct template_scope *item;
+
+		mail_key_path(paths, i, path);
+		if (!fs_exists(path))
+			continue;
+		item = template_item(scope, "mail_keys_imported",
+			arena_strdup(arena, path), NULL);
+		template_set(item, "number",
+			arena_printf(arena, "%d", ++number), NULL);
+	}
+}
+
+static void
+add_mail(struct arena *arena, struct template_scope *scope,
+	const struct paths *paths, const struct instance *instance)
+{
+	char path[PATHS_MAX];
+
+	mail_key_path(paths, 0, path);
+	template_set(scope, "mail_key", arena_strdup(arena, path), "--root");
+	mail_key_public_path(paths, path);
+	template_set(
+		scope, "mail_key_public", arena_strdup(arena, path), "--root");
+	add_imported_keys(arena, scope, paths);
+	template_set_flag(scope, "mail_encryption", instance->mail_encryption);
+	template_set_flag(scope, "has_mail_compression",
+		instance->mail_compression != COMPRESSION_NONE);
+	template_set(scope, "mail_compression",
+		instance_compression_name(instance->mail_compression),
+		"mail.compression");
+}
+
 struct template_scope *
 values_instance(struct arena *arena, const struct paths *paths,
 	const struct instance *instance)
@@ -225,6 +276,7 @@ values_instance(struct arena *arena, const struct paths *paths,
 	add_list(arena, scope, "trusted_proxies", instance->trusted_proxies);
 	add_networks(arena, scope, instance);
 	add_smtp_bind(scope, instance);
+	add_mail(arena, scope, paths, instance);
 	for (int port = 0; port < PORT_COUNT; port++)
 		add_port(arena, scope, instance, port);
 	return scope;

@@ -214,3 +214,30 @@ record_replace(const char *path, const char *text, mode_t mode, struct err *err)
 		return err_errno(err, errno, "replacing %s", path);
 	return 0;
 }
+
+void
+record_read_refusal(const char *service, char text_out[RECORD_REFUSAL_MAX])
+{
+	char path[PATH_MAX];
+	ssize_t length = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" RECORD_REFUSED, service);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		length = read(fd, text_out, RECORD_REFUSAL_MAX - 1);
+		close(fd);
+	}
+	text_out[length > 0 ? length : 0] = '\0';
+}
+
+int
+record_write_refusal(const char *service, const char *text, struct err *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" RECORD_REFUSED, service);
+	if (*text == '\0' && access(path, F_OK) == -1 && errno == ENOENT)
+		return 0;
+	return record_replace(path, text, RECORD_MODE, err);
+}

@@ -17,6 +17,8 @@
 #define RECORD_STARTED "started" /* file names in the service directory */
 #define RECORD_ENDED "ended"
 #define RECORD_LOADED "loaded"
+#define RECORD_REFUSED "refused"
+#define RECORD_REFUSAL_MAX 1024 /* with NUL */
 
 struct record_started {
 	/* Also the leader of its session. Pid 0: it and all that it left are
@@ -56,6 +58,14 @@ MUST_CHECK int record_write_loaded(const char *service,
 	const struct record_loaded *record, struct err *err);
 MUST_CHECK int record_write_ended(const char *service,
 	const struct record_ended *record, struct err *err);
+/*
+ * Why the service's gate does not let it start, one line; "" when it does.
+ * Written by mailherd-run at each start.
+ */
+void record_read_refusal(
+	const char *service, char text_out[RECORD_REFUSAL_MAX]);
+MUST_CHECK int record_write_refusal(
+	const char *service, const char *text, struct err *err);
 /* A new file in place of the old one, not synced: for the run tree only. */
 MUST_CHECK int record_replace(
 	const char *path, const char *text, mode_t mode, struct err *err);

@@ -67,6 +67,27 @@ write_file(const struct fixture *f, const char *name, const char *text,
 	assert_int_equal(record_replace(path, text, mode, &err), 0);
 }
 
+static void
+test_refusal(void **state)
+{
+	const struct fixture *f = *state;
+	char text[RECORD_REFUSAL_MAX];
+	struct err err;
+
+	record_read_refusal(f->directory, text);
+	assert_string_equal(text, "");
+	/* Nothing to take back: no file is made. */
+	assert_int_equal(record_write_refusal(f->directory, "", &err), 0);
+	snprintf(text, sizeof(text), "%s/" RECORD_REFUSED, f->directory);
+	assert_false(fs_exists(text));
+	assert_int_equal(record_write_refusal(f->directory, "why", &err), 0);
+	record_read_refusal(f->directory, text);
+	assert_string_equal(text, "why");
+	assert_int_equal(record_write_refusal(f->directory, "", &err), 0);
+	record_read_refusal(f->directory, text);
+	assert_string_equal(text, "");
+}
+
 static pid_t
 start(const char *const *argv)
 {
@@ -326,6 +347,8 @@ main(void)
 			test_launch_round_trip, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_records, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_refusal, set_up, tear_down),
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_ends_what_a_leader_leaves),
 	};

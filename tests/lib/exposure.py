@@ -22,7 +22,9 @@ SOCKETS = "run/mailherd/sock/"
 # Everybody. Configuration is no secret: secrets are never rendered, and
 # engines read it as whoever they are.
 ANYBODY = {
-    "read": ["etc/mailherd/*", STATE + "gen/*"],
+    "read": ["etc/mailherd/*", STATE + "gen/*",
+             # What encrypts mail; what decrypts it lies beside it.
+             STATE + "secrets/mail-crypt.pub"],
     "list": ["etc/mailherd", "etc/mailherd/*", STATE + "gen",
              STATE + "gen/*",
              # The way to what is one's own.
@@ -75,9 +77,11 @@ USERS = {
     "mailherd-watch": {"list": [SOCKETS + "watch"],
                        "connect": [SOCKETS + "watch/agent"]},
     "vmail": merged(
-        whole(STATE + "vmail", STATE + "index", ENGINES + "dovecot/sieve"),
+        whole(STATE + "vmail", STATE + "index", ENGINES + "dovecot/sieve",
+              ENGINES + "dovecot/tmp"),
         {"list": [ENGINES + "dovecot", SOCKETS + "vmail"],
-         "read": [ENGINES + "dovecot/instances"],
+         "read": [ENGINES + "dovecot/instances", STATE + "secrets/mail-crypt",
+                  STATE + "secrets/mail-crypt-?"],
          "connect": [SOCKETS + "vmail/dict",
                      "run/mailherd/dovecot/auth-userdb",
                      "run/mailherd/dovecot/indexer",

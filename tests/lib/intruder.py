@@ -30,6 +30,7 @@ ROWS = {
     "read usage.db": "read {db}/usage/usage.db",
     "write usage.db": "write {db}/usage/usage.db",
     "read the key of sealed secrets": "read {state}/secrets/seal",
+    "read the key of mail at rest": "read {state}/secrets/mail-crypt",
     "read the TLS key": "read {tls_key}",
     "read a mailbox": "list {home}",
     "read the queue": "list {state}/engines/postfix/spool/active",

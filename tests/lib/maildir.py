@@ -6,16 +6,16 @@ import email.policy
 import os
 import re
 
+from . import at_rest
 from .wait import wait_for
 
 
 class Message:
-    """One stored message: its bytes, file and parsed form."""
+    """One stored message: its clear bytes, file and parsed form."""
 
     def __init__(self, path):
         self.path = path
-        with open(path, "rb") as stored:
-            self.data = stored.read()
+        self.data = at_rest.clear(path)
 
     @property
     def parsed(self):
