@@ -50,20 +50,15 @@ prepare(const struct command_call *call, struct err *err)
 	struct child_spec spec = { .argv = argv,
 		.output_max = OUTPUT_MAX,
 		.deadline_ms = PREPARE_DEADLINE_MS };
-	struct child_result result;
 	struct strbuf output;
 	int answer;
 
 	strbuf_init(&output, OUTPUT_MAX);
-	answer = child_run(&spec, &output, &result, err);
-	while (output.length > 0 && output.data[output.length - 1] == '\n')
-		output.data[--output.length] = '\0';
-	if (answer == 0 && (result.status != 0 || result.timed_out))
-		answer = err_set(err, ERR_INVALID, "preparing the start: %s",
-			result.timed_out ? "no end in time" : output.data);
-	else if (answer == 0 &&
-		 (strstr(output.data, "stays in force") != NULL ||
-			 strstr(output.data, "warning: ") != NULL))
+	answer = child_succeed(&spec, "preparing the start", &output, err);
+	if (answer == -1)
+		err->code = ERR_INVALID; /* a configuration, mostly */
+	else if (strstr(output.data, "stays in force") != NULL ||
+		 strstr(output.data, "warning: ") != NULL)
 		fprintf(stderr, "%s\n", output.data);
 	strbuf_deinit(&output);
 	return answer;

@@ -82,14 +82,8 @@ query(const char *const *argv, struct strbuf *output, struct err *err)
 	struct child_spec spec = { .argv = argv,
 		.output_max = CHECKSUMS_MAX,
 		.deadline_ms = QUERY_DEADLINE_MS };
-	struct child_result result;
 
-	if (child_run(&spec, output, &result, err) == -1)
-		return -1;
-	if (result.timed_out || result.status != 0)
-		return err_set(err, ERR_SYSTEM, "%s: %.300s", argv[0],
-			result.timed_out ? "no end in time" : output->data);
-	return 0;
+	return child_succeed(&spec, argv[0], output, err);
 }
 
 static int
@@ -219,21 +213,8 @@ run_dpkg(const char *const *argv, const char *what, struct err *err)
 		.environment = ENVIRONMENT,
 		.output_max = OUTPUT_MAX,
 		.deadline_ms = INSTALL_DEADLINE_MS };
-	struct child_result result;
-	struct strbuf output;
-	int answer;
 
-	strbuf_init(&output, OUTPUT_MAX);
-	answer = child_run(&spec, &output, &result, err);
-	if (answer == 0 && (result.timed_out || result.status != 0)) {
-		size_t skip = output.length > 300 ? output.length - 300 : 0;
-
-		answer = err_set(err, ERR_SYSTEM, "dpkg could not %s: %s", what,
-			result.timed_out ? "no end in time"
-					 : output.data + skip);
-	}
-	strbuf_deinit(&output);
-	return answer;
+	return child_succeed(&spec, what, NULL, err);
 }
 
 int
@@ -255,7 +236,7 @@ upgrade_package_install(const struct paths *paths, const char *path,
 	if (link(path, copy) == -1)
 		result = err_errno(err, errno, "%s", path);
 	else
-		result = run_dpkg(argv, "install it", err);
+		result = run_dpkg(argv, "dpkg could not install it", err);
 	(void)unlink(copy);
 	(void)close(fd);
 	return result;
@@ -270,7 +251,7 @@ upgrade_package_remove(bool purge, int deadline_ms, struct err *err)
 
 	if (lock_frontend(deadline_ms, &fd, err) == -1)
 		return -1;
-	result = run_dpkg(argv, "remove it", err);
+	result = run_dpkg(argv, "dpkg could not remove it", err);
 	(void)close(fd);
 	return result;
 }

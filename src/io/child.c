@@ -31,6 +31,7 @@
 #define CHILD_GROUPS_MAX 64
 #define CHILD_READ_CHUNK 8192
 #define CHILD_LAST_READS 128 /* more than a pipe holds */
+#define CHILD_LAST_WORDS 400 /* of what a failed one said */
 #define CHILD_SIGNAL_STATUS 128
 
 static const char CHILD_PATH[] =
@@ -515,4 +516,46 @@ child_run(const struct child_spec *spec, struct strbuf *output,
 	event_base_dispatch(loop);
 	event_base_free(loop);
 	return waiter.status;
+}
+
+static void
+trim_end(struct strbuf *output)
+{
+	while (output->length > 0 && output->data[output->length - 1] == '\n')
+		output->data[--output->length] = '\0';
+}
+
+static int
+judge(const struct child_result *result, const struct strbuf *said,
+	const char *what, struct err *err)
+{
+	size_t skip = said->length > CHILD_LAST_WORDS
+			      ? said->length - CHILD_LAST_WORDS
+			      : 0;
+	if (result->timed_out)
+		return err_set(err, ERR_SYSTEM, "%s: no end in time", what);
+	if (result->status == 0)
+		return 0;
+	if (said->length == 0)
+		return err_set(err, ERR_SYSTEM, "%s: it ended with status %d",
+			what, result->status);
+	return err_set(err, ERR_SYSTEM, "%s: %s", what, said->data + skip);
+}
+
+int
+child_succeed(const struct child_spec *spec, const char *what,
+	struct strbuf *output, struct err *err)
+{
+	struct child_result result;
+	struct strbuf said;
+
+	strbuf_init(&said, spec->output_max);
+	int answer = child_run(spec, &said, &result, err);
+	trim_end(&said);
+	if (answer == 0)
+		answer = judge(&result, &said, what, err);
+	if (answer == 0 && output)
+		strbuf_add_span(output, strbuf_span(&said));
+	strbuf_deinit(&said);
+	return answer;
 }

@@ -41,7 +41,14 @@ struct child_result {
 /* Waits. -1 only when the program could not be started. */
 MUST_CHECK int child_run(const struct child_spec *spec, struct strbuf *output,
 	struct child_result *result_out, struct err *err);
-/* The same inside a loop. done is called exactly once. */
+/*
+ * Waits for one that has to succeed: it ends in time, with status 0. If
+ * not, the error (ERR_SYSTEM) is what it said last, behind `what`. output
+ * (may be NULL) gets the same without the newlines at its end.
+ */
+MUST_CHECK int child_succeed(const struct child_spec *spec, const char *what,
+	struct strbuf *output, struct err *err);
+/* child_run() inside a loop. done is called exactly once. */
 typedef void child_done_fn(const struct child_result *result,
 	const struct strbuf *output, const struct err *err, void *context);
 void child_start(struct event_base *loop, const struct child_spec *spec,

@@ -54,6 +54,44 @@ runs_programs(void **state)
 	}
 }
 
+static const struct {
+	const char *argv[4];
+	int want;
+	const char *want_text; /* output, or the error's text */
+} SUCCEED[] = {
+	{ { "/bin/echo", "fine" }, 0, "fine" },
+	{ { "/bin/sh", "-c", "echo; echo a; echo b; echo" }, 0, "\na\nb" },
+	{ { "/bin/sh", "-c", "echo it is wrong; exit 3" }, -1,
+		"trying: it is wrong" },
+	{ { "/bin/false" }, -1, "trying: it ended with status 1" },
+	{ { "/bin/sleep", "60" }, -1, "trying: no end in time" },
+	{ { "/bin/sh", "-c", "head -c 3000 /dev/zero | tr '\\0' x; exit 1" },
+		-1, "trying: xxx" },
+};
+
+static void
+must_succeed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(SUCCEED); i++) {
+		struct child_spec spec = { .argv = SUCCEED[i].argv,
+			.output_max = 4000,
+			.deadline_ms = 300 };
+		const char *got;
+		struct err err = { 0 };
+		struct strbuf output;
+
+		strbuf_init(&output, 4000);
+		assert_int_equal(child_succeed(&spec, "trying", &output, &err),
+			SUCCEED[i].want);
+		got = SUCCEED[i].want == 0 ? output.data : err.text;
+		if (strncmp(got, SUCCEED[i].want_text,
+			    strlen(SUCCEED[i].want_text)) != 0)
+			fail_msg("%zu: got \"%s\"", i, got);
+		strbuf_deinit(&output);
+	}
+}
+
 static void
 on_heard(struct span bytes, void *context)
 {
@@ -206,6 +244,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_programs),
+		cmocka_unit_test(must_succeed),
 		cmocka_unit_test(output_is_heard_and_priority_given_up),
 		cmocka_unit_test(much_input_and_output_do_not_block),
 		cmocka_unit_test(the_deadline_kills_the_group),
