@@ -18,7 +18,7 @@ import time
 import pytest
 
 from lib.exchange import expect_exchange, subjects
-from lib.knock import Knocks
+from lib.knock import User
 from lib.load import Load, subject
 from lib.machine import DOMAIN
 from lib.variant import Variants
@@ -92,7 +92,7 @@ def expect_in_force(machine, version):
 def users(lab, host, address):
     """People at work meanwhile; afterwards nobody has noticed much."""
     load = Load(lab.other, host.ipv4, [address], workers=2).start()
-    knocks = Knocks(lab.client, host.ipv4, address).start()
+    knocks = User(lab.client, host.ipv4, address).start()
     try:
         wait_for(lambda: len(load.accepted()) > 5, 20, "mail under way")
         yield knocks

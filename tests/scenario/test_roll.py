@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from lib import knocker
+from lib import knock
 from lib.imap import Imap, imap_login
 from lib.smtp import Smtp
 from lib.suite import CommandError, Suite, stage
@@ -118,7 +118,7 @@ def test_our_programs_are_replaced_under_fire(lab, rolled, session):
     rolled.replace("lib/mailherd/mailherd-*", "bin/mailherd")
     assert set(rolled.stale()) == OUR_OWN
     assert "runs a replaced program" in rolled.stale()["directory"]
-    with knocker.Knocker(lab.client, rolled.host.ipv4) as client:
+    with knock.Knocker(lab.client, rolled.host.ipv4) as client:
         wait_for(lambda: client.count > 40, 10, "some connections")
         started = time.monotonic()
         actions, reply = rolled.roll()
@@ -185,7 +185,7 @@ def test_files_that_changed_are_reloaded(lab, rolled, session):
                     "server:\n\tcache-max-ttl: 80001\n")
     session.send(b"idle IDLE\r\n")
     assert session.readline().startswith(b"+ ")
-    with knocker.Knocker(lab.client, rolled.host.ipv4, every=0.05) as client:
+    with knock.Knocker(lab.client, rolled.host.ipv4, every=0.05) as client:
         wait_for(lambda: client.count > 80, 10, "some connections")
         actions, _ = rolled.roll()
         reloaded = time.monotonic()
