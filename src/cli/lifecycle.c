@@ -144,7 +144,7 @@ const struct command lifecycle_commands[] = {
 		.privilege = COMMAND_ROOT,
 		.run = lifecycle_status,
 		.description =
-			"Exit status 0: it runs; 1: a service that is needed is not ready in time; 3: not running." },
+			"Exit status 0: it runs; 1: a service that is needed is not ready in time; 3: not running; 75: it is starting or stopping, ask again." },
 	{ .name = "logs",
 		.usage = "[SERVICE]",
 		.summary = "Show what services wrote",

@@ -11,6 +11,7 @@
 #define ASK_DEADLINE_MS 10000
 #define EXIT_FAILED 1
 #define EXIT_NOT_RUNNING 3
+#define EXIT_TRY_AGAIN 75
 
 static void
 print_age(json_int_t seconds)
@@ -164,6 +165,23 @@ say_not_running(const struct command_call *call)
 	return EXIT_NOT_RUNNING;
 }
 
+/* "healthy" and "degraded" run. */
+static int
+judge_state(const char *state)
+{
+	static const struct {
+		const char *state;
+		int status;
+	} STATES[] = { { "failed", EXIT_FAILED },
+		{ "starting", EXIT_TRY_AGAIN },
+		{ "stopping", EXIT_TRY_AGAIN } };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(STATES); i++)
+		if (strcmp(state, STATES[i].state) == 0)
+			return STATES[i].status;
+	return 0;
+}
+
 int
 lifecycle_status(struct command_call *call)
 {
@@ -176,9 +194,7 @@ lifecycle_status(struct command_call *call)
 	if (suite_ask(call, "status", NULL, ASK_DEADLINE_MS, &report, &err) ==
 		-1)
 		return command_fail(call, &err);
-	status = strcmp(suite_text(report, "state"), "failed") == 0
-			 ? EXIT_FAILED
-			 : 0;
+	status = judge_state(suite_text(report, "state"));
 	(void)json_object_del(report, "ok"); /* the protocol's, not ours */
 	if (call->json) {
 		json_dumpf(report, stdout, JSON_COMPACT);

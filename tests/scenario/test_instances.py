@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A second instance beside the first, and what it does without a resolver."""
 
+import json
 import time
 
 import pytest
@@ -132,8 +133,17 @@ def test_the_foreground_stays_until_the_end(lab, stopped):
         # Until it has become the supervisor, a signal just ends it.
         wait_for(lambda: command_line(process.pid)[0].endswith(
             "s6-svscan"), 20, "supervisor in the foreground")
-        wait_for(lambda: stopped.run("status", check=False).returncode == 0,
-                 40, "healthy services")
+        seen = set()
+
+        def runs():
+            done = stopped.run("status", "--json", check=False)
+            state = done.stdout and json.loads(done.stdout)["state"]
+            seen.add((state, done.returncode))
+            return done.returncode == 0
+        wait_for(runs, 40, "healthy services")
+        assert seen >= {("starting", 75), ("healthy", 0)}
+        # While the agent is not there yet, nothing can be said.
+        assert {code for _, code in seen} == {75, 0}
         assert process.poll() is None
         process.terminate()
         assert process.wait(60) == 0
