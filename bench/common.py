@@ -48,9 +48,9 @@ def pss_kib(pid):
     return 0
 
 
-def verdict(name, value, limit, unit):
+def verdict(name, value, limit, unit, at_least=False):
     """Prints a result beside its limit; True when it is kept."""
-    kept = value <= limit
+    kept = value >= limit if at_least else value <= limit
     print("%-44s %9.2f %s  limit %g  %s" % (
         name, value, unit, limit, "ok" if kept else "MISSED"))
     return kept

@@ -61,7 +61,8 @@ def need_packages():
 class Plain:
     """One instance on a host of the lab that resolves by RESOLVER."""
 
-    def __init__(self, host, hostname, domain, conf, fts=True):
+    def __init__(self, host, hostname, domain, conf, fts=True,
+                 parts=20):
         need_packages()
         self.host = host
         self.hostname = hostname
@@ -69,6 +70,7 @@ class Plain:
         self.root = host.directory
         self._conf = conf
         self._fts = fts
+        self._parts = parts
         self._children = {}
         self._control_group = None
 
@@ -215,6 +217,8 @@ class Plain:
         if not self._fts:
             self._edit("dovecot/dovecot.conf", "fts_autoindex = yes",
                        "fts_autoindex = no")
+        self._edit("dovecot/dovecot.conf", "full=20",
+                   "full=%d" % self._parts)
         shutil.copy(os.path.join(ENGINES, "dovecot/after.sieve"),
                     self.path("dovecot/sieve"))
         self._engine_files("rspamd", {
