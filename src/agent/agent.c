@@ -555,6 +555,8 @@ agent_start(struct agent *agent, struct err *err)
 		"%s/dovecot/dovecot.conf", agent->service->paths.rendered);
 	agent->mail_runner = mail_runner_new(loop, MAIL_COMMANDS,
 		MAIL_COMMAND_DOVEADM, agent->dovecot_conf, MAIL_COMMAND_USER);
+	agent->garbage_runner =
+		garbage_runner_new(loop, &agent->service->paths);
 	if (watcher_new(loop, on_change, agent, &agent->watcher, err) == -1)
 		return -1;
 	for (size_t i = 0; i < agent->sequencer.unit_count; i++)
@@ -592,6 +594,7 @@ agent_free(struct agent **agent)
 	holder_deinit(&(*agent)->holder);
 	retry_queue_free(&(*agent)->retry_queue);
 	mail_runner_free(&(*agent)->mail_runner);
+	garbage_runner_free(&(*agent)->garbage_runner);
 	watcher_free(&(*agent)->watcher);
 	if ((*agent)->timer != NULL)
 		event_free((*agent)->timer);

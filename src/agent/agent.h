@@ -7,6 +7,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/garbage_runner.h"
 #include "agent/holder.h"
 #include "agent/mail_command.h"
 #include "agent/retry_queue.h"
@@ -54,6 +55,7 @@ struct agent {
 	struct watcher *watcher;
 	struct retry_queue *retry_queue;
 	struct mail_runner *mail_runner;
+	struct garbage_runner *garbage_runner;
 	char dovecot_conf[PATHS_MAX + 32]; /* of mail_runner */
 	struct holder holder;
 	struct event *timer;

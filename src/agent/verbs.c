@@ -26,10 +26,10 @@
 #define KICK_DEADLINE_MS 5000
 #define KICK_MAX 128 /* addresses */
 #define KICK_INPUT_MAX 65536
-#define GARBAGE_DEADLINE_MS 10000
 #define OUTPUT_MAX 4096
 #define ADDRESS_MAX 320
 #define STORE_ID_LENGTH 32
+#define FILE_NAME_MAX 255
 #define NAME_MAX_LENGTH 32
 #define TEXT_MAX 200
 #define DOVECOT "dovecot"
@@ -319,25 +319,8 @@ static void
 answer_garbage(struct ipc_call *call, json_t *request, void *context)
 {
 	struct agent *agent = context;
-	const struct paths *paths = &agent->service->paths;
-	const char *store_id = request_text(request, "store_id");
-	struct errand *errand;
 
-	if (strlen(store_id) != STORE_ID_LENGTH ||
-		strspn(store_id, "0123456789abcdef") != STORE_ID_LENGTH) {
-		fail(call, ERR_INVALID, "store_id", "not a store id");
-		return;
-	}
-	errand = errand_new(agent, call, "moving the mailbox");
-	errand->then = reply_empty;
-	errand_start(errand,
-		(const char *[]){
-			arena_printf(errand->arena, "%s/mailherd-garbage",
-				paths->programs),
-			"--root",
-			arena_printf(errand->arena, "%s/", paths->root),
-			arena_strdup(errand->arena, store_id), NULL },
-		"vmail", GARBAGE_DEADLINE_MS);
+	garbage_runner_ask(agent->garbage_runner, call, request);
 }
 
 static void
@@ -403,7 +386,9 @@ static const struct ipc_field KICK_FIELDS[] = {
 };
 
 static const struct ipc_field GARBAGE_FIELDS[] = {
-	{ "store_id", IPC_TEXT, STORE_ID_LENGTH, true },
+	{ "action", IPC_TEXT, NAME_MAX_LENGTH, true },
+	{ "store_id", IPC_TEXT, STORE_ID_LENGTH, false },
+	{ "after", IPC_TEXT, FILE_NAME_MAX, false },
 	{ .name = NULL },
 };
 
@@ -434,7 +419,7 @@ const struct ipc_verb AGENT_VERBS[] = {
 	{ "roll", NO_FIELDS, JOBS, answer_roll },
 	{ "down", NO_FIELDS, NULL, answer_down },
 	{ "kick", KICK_FIELDS, JOBS, answer_kick },
-	{ "mailbox.garbage", GARBAGE_FIELDS, JOBS, answer_garbage },
+	{ "garbage", GARBAGE_FIELDS, JOBS, answer_garbage },
 	{ "mail", MAIL_FIELDS, JOBS, answer_mail },
 	{ "health", HEALTH_FIELDS, REPORTERS, answer_health },
 	{ "render", NO_FIELDS, JOBS, answer_render },

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "cli/confirm.h"
 #include "cli/object.h"
 
 static int
@@ -30,6 +31,41 @@ run_add(struct command_call *call)
 }
 
 static int
+remove_all(struct command_call *call, struct model *model, struct err *err)
+{
+	const char *name = command_argument(call, 0);
+	int64_t count;
+
+	if (confirm(call, err, "All mailboxes of %s are removed with it.",
+		    name) != 0 ||
+		domain_remove_all(model, name, &count, err) != 0)
+		return -1;
+	if (!call->json)
+		(void)printf("%lld mailboxes removed\n", (long long)count);
+	return 0;
+}
+
+static int
+run_remove(struct command_call *call)
+{
+	const char *name = command_argument(call, 0);
+	bool all = command_option(call, "with-mailboxes") != NULL;
+	struct model model;
+	struct err err = { 0 };
+	int status;
+
+	if (object_open(call, &model, &err) != 0)
+		return command_fail(call, &err);
+	status = all ? remove_all(call, &model, &err)
+		     : domain_remove(&model, name, &err);
+	model_close(&model);
+	if (status != 0)
+		return command_fail(call, &err);
+	object_print_removed(call, name);
+	return 0;
+}
+
+static int
 load(struct model *model, const char *key, void *object_out, struct err *err)
 {
 	return domain_load(model, key, object_out, err);
@@ -46,11 +82,17 @@ static const struct object_kind KIND = {
 	.resource = &domain_resource,
 	.load = load,
 	.edit = edit,
-	.remove = domain_remove,
 };
 
 static const struct command_option LIST_OPTIONS[] = {
 	OBJECT_LIST_OPTIONS,
+	{ .name = NULL },
+};
+
+static const struct command_option REMOVE_OPTIONS[] = {
+	{ .name = "with-mailboxes", .sentence = "Remove its mailboxes, too" },
+	{ .name = "yes",
+		.sentence = "Do not ask before mailboxes are removed" },
 	{ .name = NULL },
 };
 
@@ -78,11 +120,12 @@ const struct command domain_commands[] = {
 	  .arguments_min = 1, .arguments_max = 1,
 	  .resource = &domain_resource, .resource_flags = FIELD_EDIT },
 	{ .name = "domain remove", .usage = "DOMAIN",
-	  .summary = "Remove a domain without mailboxes",
-	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
-	  .object = &KIND,
-	  .arguments_min = 1, .arguments_max = 1,
-	  .description = "Its alias domains and aliases go with it. The DKIM key is kept and used again\nwhen the domain is added again." },
+	  .summary = "Remove a domain",
+	  .privilege = COMMAND_DATABASE, .run = run_remove,
+	  .arguments_min = 1, .arguments_max = 1, .options = REMOVE_OPTIONS,
+	  .description = "Its alias domains and aliases go with it. The DKIM key is kept and used again\n"
+	    "when the domain is added again. Mailboxes that were removed with it can be brought\n"
+	    "back then: mailherd mailbox undelete." },
 	{ .name = NULL },
 };
 /* clang-format on */

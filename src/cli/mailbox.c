@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/mailbox_import.h"
+#include "cli/mailbox_removed.h"
 #include "cli/mailbox_usage.h"
 #include "cli/object.h"
 #include "cli/password_input.h"
@@ -158,7 +159,6 @@ static const struct object_kind KIND = {
 	.resource = &mailbox_resource,
 	.load = load,
 	.edit = edit,
-	.remove = mailbox_remove,
 	.print = print_with_usage,
 	.print_edited = print_edited,
 };
@@ -211,10 +211,29 @@ const struct command mailbox_commands[] = {
 	  .arguments_min = 1, .arguments_max = 1 },
 	{ .name = "mailbox remove", .usage = "ADDRESS",
 	  .summary = "Remove a mailbox; its mail moves to the garbage area",
-	  .privilege = COMMAND_DATABASE, .run = object_run_remove,
-	  .object = &KIND,
+	  .privilege = COMMAND_DATABASE, .run = mailbox_removed_remove,
 	  .arguments_min = 1, .arguments_max = 1,
-	  .description = "It is taken out of all aliases; aliases that led only there are removed." },
+	  .options = mailbox_removed_remove_options,
+	  .description = "It is taken out of all aliases; aliases that led only there are removed. For some\n"
+	    "days (setting garbage_days) mailherd mailbox undelete brings all of it back." },
+	{ .name = "mailbox deleted", .usage = "",
+	  .summary = "List removed mailboxes that can be brought back",
+	  .privilege = COMMAND_DATABASE, .run = mailbox_removed_list,
+	  .options = mailbox_removed_list_options },
+	{ .name = "mailbox undelete", .usage = "ADDRESS",
+	  .summary = "Bring a removed mailbox back, with mail, aliases and app passwords",
+	  .privilege = COMMAND_DATABASE, .run = mailbox_removed_return,
+	  .arguments_min = 1, .arguments_max = 1,
+	  .options = mailbox_removed_return_options,
+	  .description = "Of several that had the address the one that was removed last comes back; a store\n"
+	    "id (mailherd mailbox deleted) names another one." },
+	{ .name = "mailbox purge", .usage = "ADDRESS",
+	  .summary = "Delete removed mailboxes of an address for good",
+	  .privilege = COMMAND_DATABASE, .run = mailbox_removed_purge,
+	  .arguments_min = 1, .arguments_max = 1,
+	  .options = mailbox_removed_purge_options,
+	  .description = "Their mail, password hashes and all else that was remembered is deleted. The audit\n"
+	    "keeps that there was such a mailbox." },
 	{ .name = "mailbox import", .usage = "FILE",
 	  .summary = "Add many mailboxes from a file of JSON lines",
 	  .privilege = COMMAND_DATABASE, .run = mailbox_import_run,

@@ -113,9 +113,8 @@ object_print_changed(struct command_call *call, const struct resource *resource,
 			done);
 }
 
-/* {"removed":"name"} or the sentence. */
-static void
-print_removed(const struct command_call *call, const char *name)
+void
+object_print_removed(const struct command_call *call, const char *name)
 {
 	struct strbuf text;
 	struct json_writer w;
@@ -330,6 +329,6 @@ object_run_remove(struct command_call *call)
 	model_close(&model);
 	if (status != 0)
 		return command_fail(call, &err);
-	print_removed(call, command_argument(call, 0));
+	object_print_removed(call, command_argument(call, 0));
 	return 0;
 }

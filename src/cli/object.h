@@ -56,6 +56,8 @@ void object_print(struct command_call *call, const struct resource *resource,
 /* What a change says: the object as JSON, or the sentence. */
 void object_print_changed(struct command_call *call,
 	const struct resource *resource, const void *object, const char *done);
+/* {"removed":"name"} or the sentence. */
+void object_print_removed(const struct command_call *call, const char *name);
 
 /* Options of every list; another table adds the owner. */
 #define OBJECT_LIST_OPTIONS                                                    \

@@ -21,7 +21,9 @@ struct usage_sweep {
 
 /* clang-format off */
 static const struct db_statement SQL_MAILBOX = { "sweep-mailbox",
-	"SELECT 1 FROM mailbox WHERE id = ?1", NULL };
+	"SELECT 1 FROM mailbox WHERE id = ?1"
+	/* Its numbers are there again when it comes back. */
+	" UNION ALL SELECT 1 FROM removed_mailbox WHERE id = ?1", NULL };
 
 #define NEXT_OF(table)                                                         \
 	"coalesce((SELECT min(mailbox_id) FROM " table                         \

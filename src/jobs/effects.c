@@ -68,6 +68,7 @@ start_kick(struct runner_task *task, json_t *payloads, void *context)
 		KICK_DEADLINE_MS);
 }
 
+/* Written by versions that did not remember removed mailboxes. */
 static void
 start_remove(struct runner_task *task, json_t *payload, void *context)
 {
@@ -75,8 +76,8 @@ start_remove(struct runner_task *task, json_t *payload, void *context)
 
 	if (store_id)
 		ask_agent(task, context,
-			json_pack("{s:s, s:s}", "verb", "mailbox.garbage",
-				"store_id", store_id),
+			json_pack("{s:s, s:s, s:s}", "verb", "garbage",
+				"action", "keep", "store_id", store_id),
 			GARBAGE_DEADLINE_MS);
 }
 

@@ -4,7 +4,8 @@
  *
  *	session.kick    ends the open sessions of addresses (agent)
  *	dkim.project    a domain's key in Redis is what core.db says
- *	mailbox.remove  a mailbox's files go to the garbage area (agent)
+ *	mailbox.remove  a mailbox's files go to the garbage area (agent);
+ *	                an older version asked for it, see store_keeper.h
  */
 #ifndef JOBS_EFFECTS_H
 #define JOBS_EFFECTS_H

@@ -16,7 +16,9 @@
 #include "jobs/core_holder.h"
 #include "jobs/dkim_projector.h"
 #include "jobs/effects.h"
+#include "jobs/garbage_collector.h"
 #include "jobs/runner.h"
+#include "jobs/store_keeper.h"
 #include "model/seal.h"
 #include "store/db.h"
 
@@ -29,6 +31,8 @@ struct program {
 	struct secret seal;
 	struct commit_watch *commits;
 	struct runner *runner;
+	struct store_keeper *keeper;
+	struct garbage_collector *collector;
 	struct effects effects;
 	char agent_socket[PATHS_MAX + 32];
 	char redis_socket[PATHS_MAX + 32];
@@ -52,6 +56,7 @@ on_committed(void *context)
 	struct program *program = context;
 
 	runner_wake(program->runner);
+	store_keeper_wake(program->keeper);
 }
 
 static void
@@ -71,6 +76,10 @@ on_opened(struct db *core, void *context)
 	};
 	program->runner =
 		runner_new(state->loop, core, effects_table, &program->effects);
+	program->keeper =
+		store_keeper_new(state->loop, core, program->agent_socket);
+	program->collector =
+		garbage_collector_new(state->loop, core, program->agent_socket);
 	program->commits = commit_watch_new(state->loop, core,
 		program->core_directory, on_committed, program);
 	service_ready(state);
@@ -117,14 +126,23 @@ on_idle(void *context)
 	service_done(program->state);
 }
 
+static void
+on_runner_idle(void *context)
+{
+	struct program *program = context;
+
+	store_keeper_stop(program->keeper, on_idle, program);
+}
+
 void
 program_drain(struct service_state *state)
 {
 	struct program *program = state->program;
 
 	commit_watch_free(&program->commits);
+	garbage_collector_free(&program->collector);
 	if (program->runner)
-		runner_stop(program->runner, on_idle, program);
+		runner_stop(program->runner, on_runner_idle, program);
 	else
 		on_idle(program);
 }

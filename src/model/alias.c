@@ -404,7 +404,7 @@ pointing_to(struct model *model, const char *target,
 
 static int
 drop_target(struct model *model, const char *address, const char *target,
-	struct err *err)
+	const struct alias_forget *forget, struct err *err)
 {
 	struct alias old;
 	struct alias edited;
@@ -412,6 +412,8 @@ drop_target(struct model *model, const char *address, const char *target,
 	size_t count = 0;
 
 	if (model_load(model, &alias_resource, address, &old, err) != 0)
+		return -1;
+	if (forget->lost(forget->context, &old, err) != 0)
 		return -1;
 	for (size_t i = 0; old.targets[i] != NULL; i++)
 		count++;
@@ -432,40 +434,110 @@ drop_target(struct model *model, const char *address, const char *target,
 }
 
 /* Each pass takes the target out of some aliases, so the passes end. */
-int
-alias_forget_target(struct model *model, const char *address, struct err *err)
+static int
+forget_target(struct model *model, const char *address,
+	const struct alias_forget *forget, struct err *err)
 {
 	const char *aliases[POINTING_SLICE];
 	int count;
 
 	while ((count = pointing_to(model, address, aliases, err)) > 0) {
 		for (int i = 0; i < count; i++) {
-			if (drop_target(model, aliases[i], address, err) != 0)
+			if (drop_target(model, aliases[i], address, forget,
+				    err) != 0)
 				return -1;
 		}
 	}
 	return count;
 }
 
+struct forget_context {
+	struct model *model;
+	const char *address;
+	const struct alias_forget *forget;
+};
+
 static int
 forget_in(void *context, const char *name, struct err *err)
 {
-	const struct free_context *c = context;
+	const struct forget_context *c = context;
 	size_t local = (size_t)(strrchr(c->address, '@') - c->address);
 
-	return alias_forget_target(c->model,
+	return forget_target(c->model,
 		arena_printf(c->model->arena, "%.*s@%s", (int)local, c->address,
 			name),
-		err);
+		c->forget, err);
 }
 
 int
 alias_forget_mailbox(struct model *model, const char *address,
-	int64_t domain_id, struct err *err)
+	int64_t domain_id, const struct alias_forget *forget, struct err *err)
 {
-	struct free_context context = { model, address };
+	struct forget_context context = { model, address, forget };
 
-	if (alias_forget_target(model, address, err) != 0)
+	if (forget_target(model, address, forget, err) != 0)
 		return -1;
 	return alias_domain_names(model, domain_id, forget_in, &context, err);
+}
+
+/* The rules of adding, but what they refuse is an answer here. */
+static int
+make_again(struct model *model, const struct alias *alias, const char *target,
+	enum alias_regained *regained_out, struct err *why_out, struct err *err)
+{
+	const char **targets = arena_alloc(model->arena, 2 * sizeof(*targets));
+	struct alias added = *alias;
+
+	targets[0] = target;
+	added.targets = targets;
+	added.alias_domain_id = 0;
+	if (add_rows(model, &added, why_out) == 0) {
+		*regained_out = ALIAS_REGAINED;
+		return 0;
+	}
+	*regained_out = ALIAS_REFUSED;
+	if (why_out->code == ERR_EXISTS || why_out->code == ERR_LIMIT ||
+		why_out->code == ERR_NOT_FOUND)
+		return 0;
+	*err = *why_out;
+	return -1;
+}
+
+int
+alias_regain(struct model *model, const struct alias *alias, const char *target,
+	enum alias_regained *regained_out, struct err *why_out, struct err *err)
+{
+	struct alias old, edited;
+	const char **targets;
+	size_t count = 0;
+	int got = model_find(model, &alias_resource, alias->address, &old, err);
+
+	if (got < 0)
+		return -1;
+	if (got == 0)
+		return make_again(
+			model, alias, target, regained_out, why_out, err);
+	while (old.targets[count] != NULL)
+		count++;
+	*regained_out = ALIAS_HAD_IT;
+	if (list_has(old.targets, count, target))
+		return 0;
+	*regained_out = ALIAS_REFUSED;
+	if (list_has(old.targets, count, ALIAS_TARGET_NULL) ||
+		count >= RESOURCE_LIST_MAX) {
+		(void)err_field(why_out, ERR_EXISTS, "targets",
+			"%s discards its mail now, or has all its targets",
+			old.address);
+		return 0;
+	}
+	targets = arena_alloc(model->arena, (count + 2) * sizeof(*targets));
+	memcpy(targets, old.targets, count * sizeof(*targets));
+	targets[count] = target;
+	edited = old;
+	edited.targets = targets;
+	edited.modified = clock_wall_seconds();
+	*regained_out = ALIAS_REGAINED;
+	if (store_targets(model, &edited, err) != 0)
+		return -1;
+	return model_update(model, &alias_resource, &old, &edited, err);
 }

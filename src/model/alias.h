@@ -46,11 +46,34 @@ MUST_CHECK int alias_load(struct model *model, const char *address,
  */
 MUST_CHECK int alias_address_free(struct model *model, const char *address,
 	int64_t domain_id, struct err *err);
-/* Takes a removed mailbox out of all targets; empty aliases go. */
-MUST_CHECK int alias_forget_target(
-	struct model *model, const char *address, struct err *err);
-/* The same, also where it is named by an alias domain of its domain. */
+/* Told of each alias that loses a target, as it was before. */
+typedef int alias_lost_fn(
+	void *context, const struct alias *alias, struct err *err);
+
+struct alias_forget {
+	alias_lost_fn *lost;
+	void *context;
+};
+
+/*
+ * Takes a removed mailbox out of all targets, also where it is named by an
+ * alias domain of its domain; empty aliases go.
+ */
 MUST_CHECK int alias_forget_mailbox(struct model *model, const char *address,
-	int64_t domain_id, struct err *err);
+	int64_t domain_id, const struct alias_forget *forget, struct err *err);
+
+enum alias_regained {
+	ALIAS_REGAINED, /* the target, or the alias with it, is there again */
+	ALIAS_HAD_IT, /* nothing was to be done */
+	ALIAS_REFUSED /* why_out says why; nothing was changed */
+};
+
+/*
+ * The other way round: gives target back to an alias that lost it, and
+ * makes the alias again, with this one target, where it is gone.
+ */
+MUST_CHECK int alias_regain(struct model *model, const struct alias *alias,
+	const char *target, enum alias_regained *regained_out,
+	struct err *why_out, struct err *err);
 
 #endif

@@ -37,6 +37,23 @@ enum app_password_sql {
 	APP_PASSWORD_SQL_COUNT = RESOURCE_SQL_COUNT
 };
 
+enum removed_mailbox_sql {
+	REMOVED_INSERT,
+	REMOVED_FIND, /* ?1 address or store id: what can come back first */
+	REMOVED_LIST, /* ?1 after this id, ?2 search or NULL, ?3 limit */
+	REMOVED_SET_STATE, /* ?1 id ?2 state ?3 due */
+	REMOVED_FORGET, /* ?1 id ?2 due: all but that it is to be purged */
+	REMOVED_STATE, /* ?1 store id */
+	REMOVED_SETTLED, /* ?1 store id ?2 bytes */
+	REMOVED_POSTPONE, /* ?1 store id ?2 due */
+	REMOVED_DELETE, /* ?1 store id ?2 state */
+	REMOVED_EXPIRED, /* ?1 removed then or before */
+	REMOVED_NEXT, /* of those that are not settled, the longest due */
+	REMOVED_OWNER, /* ?1 store id: a mailbox that there is */
+	REMOVED_TOTAL, /* number and bytes of those kept */
+	REMOVED_SQL_COUNT
+};
+
 enum outbox_sql {
 	OUTBOX_INSERT,
 	OUTBOX_NEXT,
@@ -75,6 +92,7 @@ extern const struct db_statement ALIAS_DOMAIN_SQL[ALIAS_DOMAIN_SQL_COUNT];
 extern const struct db_statement MAILBOX_SQL[MAILBOX_SQL_COUNT];
 extern const struct db_statement ALIAS_SQL[ALIAS_SQL_COUNT];
 extern const struct db_statement APP_PASSWORD_SQL[APP_PASSWORD_SQL_COUNT];
+extern const struct db_statement REMOVED_SQL[REMOVED_SQL_COUNT];
 extern const struct db_statement OUTBOX_SQL[OUTBOX_SQL_COUNT];
 extern const struct db_statement SETTING_SQL[SETTING_SQL_COUNT];
 extern const struct db_statement AUDIT_SQL[AUDIT_SQL_COUNT];

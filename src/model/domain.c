@@ -9,6 +9,7 @@
 #include "model/alias_domain.h"
 #include "model/core_sql.h"
 #include "model/dkim.h"
+#include "model/mailbox.h"
 #include "model/outbox.h"
 
 #define COUNT_MAX 10000000
@@ -253,20 +254,32 @@ domain_edit(struct model *model, const char *name, const struct domain *change,
 }
 
 static int
-remove_rows(struct model *model, const char *name, struct err *err)
+check_empty(const struct domain *domain, struct err *err)
+{
+	if (domain->mailboxes == 0)
+		return 0;
+	(void)err_field(err, ERR_DENIED, "name", "%s still has %lld mailboxes",
+		domain->name, (long long)domain->mailboxes);
+	return err_remedy(err,
+		"remove them first, or with it: mailherd domain remove %s --with-mailboxes",
+		domain->name);
+}
+
+static int
+remove_rows(struct model *model, const char *name, int64_t *mailboxes_out,
+	struct err *err)
 {
 	struct domain domain;
 
 	if (domain_load(model, name, &domain, err) != 0)
 		return -1;
-	if (domain.mailboxes > 0) {
-		(void)err_field(err, ERR_DENIED, "name",
-			"%s still has %lld mailboxes", domain.name,
-			(long long)domain.mailboxes);
-		return err_remedy(err,
-			"remove them first: mailherd mailbox list --domain %s shows them",
-			domain.name);
-	}
+	if (mailboxes_out == NULL && check_empty(&domain, err) != 0)
+		return -1;
+	if (mailboxes_out != NULL &&
+		(mailbox_remove_all(model, domain.name, mailboxes_out, err) !=
+				0 ||
+			kick_all(model, &domain, err) != 0))
+		return -1;
 	if (alias_domain_remove_all(model, &domain, err) != 0 ||
 		model_delete(model, &domain_resource, &domain, err) != 0)
 		return -1;
@@ -279,7 +292,21 @@ domain_remove(struct model *model, const char *name, struct err *err)
 {
 	if (model_begin(model, err) != 0)
 		return -1;
-	return model_end(model, remove_rows(model, name, err), err);
+	return model_end(model, remove_rows(model, name, NULL, err), err);
+}
+
+int
+domain_remove_all(struct model *model, const char *name, int64_t *mailboxes_out,
+	struct err *err)
+{
+	int64_t mailboxes = 0;
+
+	if (model_begin(model, err) != 0 ||
+		model_end(model, remove_rows(model, name, &mailboxes, err),
+			err) != 0)
+		return -1;
+	*mailboxes_out = mailboxes;
+	return 0;
 }
 
 int

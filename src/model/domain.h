@@ -2,7 +2,7 @@
 /*
  * Mail domains: their limits, the counters that are kept, their DKIM key.
  * A domain is added with everything it needs to sign mail, and removed
- * only when no mailbox is left in it.
+ * when no mailbox is left in it, or expressly with its mailboxes.
  */
 #ifndef MODEL_DOMAIN_H
 #define MODEL_DOMAIN_H
@@ -41,6 +41,9 @@ MUST_CHECK int domain_edit(struct model *model, const char *name,
 /* Its alias domains and aliases go with it; the DKIM key stays. */
 MUST_CHECK int domain_remove(
 	struct model *model, const char *name, struct err *err);
+/* The same with its mailboxes, which can be brought back one by one. */
+MUST_CHECK int domain_remove_all(struct model *model, const char *name,
+	int64_t *mailboxes_out, struct err *err);
 /* ERR_NOT_FOUND when there is none. */
 MUST_CHECK int domain_load(struct model *model, const char *name,
 	struct domain *out, struct err *err);

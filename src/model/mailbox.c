@@ -6,18 +6,17 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/strbuf.h"
 #include "model/address.h"
 #include "model/alias.h"
 #include "model/alias_domain.h"
 #include "model/core_sql.h"
 #include "model/domain.h"
 #include "model/outbox.h"
+#include "model/removed_mailbox.h"
 #include "model/setting.h"
 
 #define STORE_ID_BYTES 16
 #define QUOTA_MAX (INT64_C(1) << 53)
-#define PAYLOAD_MAX 1024
 
 /* clang-format off */
 #define FIELD(member) .name = #member, .column = #member,                      \
@@ -369,42 +368,36 @@ mailbox_edit(struct model *model, const char *address,
 	return 0;
 }
 
-static int
-queue_remove(
-	struct model *model, const struct mailbox *mailbox, struct err *err)
+int
+mailbox_add_again(struct model *model, struct mailbox *mailbox, struct err *err)
 {
-	struct strbuf payload;
-	struct json_writer w;
-	int status;
-
-	strbuf_init(&payload, PAYLOAD_MAX);
-	json_writer_init(&w, &payload);
-	json_object_open(&w, NULL);
-	json_text(&w, "store_id", mailbox->store_id);
-	json_text(&w, "address", mailbox->address);
-	json_number(&w, "mailbox_id", mailbox->id);
-	json_object_close(&w);
-	status = outbox_add(model->core, "mailbox.remove", payload.data, err);
-	strbuf_deinit(&payload);
-	return status;
+	return add_rows(
+		model, mailbox, resource_bit(&mailbox_resource, "quota"), err);
 }
 
-/* Sessions end first, then the store moves. */
 static int
-remove_rows(struct model *model, const char *address, struct err *err)
+remove_loaded(struct model *model, const struct mailbox *removed,
+	enum removed_state state, struct err *err)
+{
+	if (removed_mailbox_remember(model, removed, state, err) != 0 ||
+		model_delete(model, &mailbox_resource, removed, err) != 0)
+		return -1;
+	return domain_count_mailbox(
+		model, removed->domain_id, -1, -removed->quota, err);
+}
+
+/* Its sessions end, too. */
+static int
+remove_rows(struct model *model, const char *address, enum removed_state state,
+	struct err *err)
 {
 	struct mailbox removed;
 
 	if (mailbox_load(model, address, &removed, err) != 0 ||
-		alias_forget_mailbox(
-			model, removed.address, removed.domain_id, err) != 0 ||
-		model_delete(model, &mailbox_resource, &removed, err) != 0 ||
-		domain_count_mailbox(model, removed.domain_id, -1,
-			-removed.quota, err) != 0 ||
-		outbox_add_text(model->core, "session.kick", "address",
-			removed.address, err) != 0)
+		remove_loaded(model, &removed, state, err) != 0)
 		return -1;
-	return queue_remove(model, &removed, err);
+	return outbox_add_text(
+		model->core, "session.kick", "address", removed.address, err);
 }
 
 int
@@ -412,5 +405,44 @@ mailbox_remove(struct model *model, const char *address, struct err *err)
 {
 	if (model_begin(model, err) != 0)
 		return -1;
-	return model_end(model, remove_rows(model, address, err), err);
+	return model_end(
+		model, remove_rows(model, address, REMOVED_KEPT, err), err);
+}
+
+int
+mailbox_remove_now(struct model *model, const char *address, struct err *err)
+{
+	if (model_begin(model, err) != 0)
+		return -1;
+	return model_end(
+		model, remove_rows(model, address, REMOVED_PURGED, err), err);
+}
+
+struct remove_all {
+	struct model *model;
+	int64_t count;
+};
+
+static int
+remove_listed(void *context, const void *object, UNUSED struct arena *arena,
+	struct err *err)
+{
+	struct remove_all *all = context;
+
+	all->count++;
+	return remove_loaded(all->model, object, REMOVED_KEPT, err);
+}
+
+int
+mailbox_remove_all(struct model *model, const char *domain, int64_t *count_out,
+	struct err *err)
+{
+	const struct model_list list = { .owner = domain };
+	struct remove_all all = { .model = model };
+
+	if (model_list(model, &mailbox_resource, &list, remove_listed, &all,
+		    err) != 0)
+		return -1;
+	*count_out = all.count;
+	return 0;
 }

@@ -57,10 +57,26 @@ MUST_CHECK int mailbox_edit(struct model *model, const char *address,
 	struct err *err);
 /*
  * Takes the address out of aliases, removes aliases that led only there,
- * and queues the move of the store into the garbage.
+ * and queues the move of the store into the garbage; all of it can be
+ * brought back for a while (removed_mailbox.h).
  */
 MUST_CHECK int mailbox_remove(
 	struct model *model, const char *address, struct err *err);
+/* The same, but for good: nothing is remembered, the mail is deleted. */
+MUST_CHECK int mailbox_remove_now(
+	struct model *model, const char *address, struct err *err);
+/*
+ * All of a domain, inside a transaction; they can be brought back. Their
+ * sessions are the caller's.
+ */
+MUST_CHECK int mailbox_remove_all(struct model *model, const char *domain,
+	int64_t *count_out, struct err *err);
+/*
+ * For removed_mailbox.c, inside its transaction: by the rules of adding,
+ * but number, store and quota are those that it had.
+ */
+MUST_CHECK int mailbox_add_again(
+	struct model *model, struct mailbox *mailbox, struct err *err);
 MUST_CHECK int mailbox_load(struct model *model, const char *address,
 	struct mailbox *out, struct err *err);
 

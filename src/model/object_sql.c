@@ -164,6 +164,58 @@ const struct db_statement ALIAS_SQL[ALIAS_SQL_COUNT] = {
 		" ORDER BY alias_target.alias_id", NULL },
 };
 
+#define REMOVED_COLUMNS                                                        \
+	"id, store_id, address, state, removed, bytes, memory, settled"
+
+const struct db_statement REMOVED_SQL[REMOVED_SQL_COUNT] = {
+	[REMOVED_INSERT] = { "removed-insert",
+		"INSERT INTO removed_mailbox (" REMOVED_COLUMNS ", due)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, -1, ?6, 0, ?7)"
+		" ON CONFLICT (id) DO UPDATE SET address = excluded.address,"
+		" state = excluded.state, removed = excluded.removed,"
+		" bytes = -1, memory = excluded.memory,"
+		" settled = 0, due = excluded.due", NULL },
+	[REMOVED_FIND] = { "removed-find",
+		"SELECT " REMOVED_COLUMNS " FROM removed_mailbox"
+		" WHERE address = ?1 OR store_id = ?1"
+		" ORDER BY state, removed DESC, id DESC LIMIT 1", NULL },
+	[REMOVED_LIST] = { "removed-list",
+		"SELECT " REMOVED_COLUMNS " FROM removed_mailbox WHERE id > ?1"
+		" AND (?2 IS NULL OR instr(lower(address), lower(?2)) > 0)"
+		" ORDER BY id LIMIT ?3", NULL },
+	[REMOVED_SET_STATE] = { "removed-set-state",
+		"UPDATE removed_mailbox SET state = ?2, settled = 0, due = ?3"
+		" WHERE id = ?1", NULL },
+	[REMOVED_FORGET] = { "removed-forget",
+		"UPDATE removed_mailbox SET state = 2, memory = '{}',"
+		" settled = 0, due = ?2 WHERE id = ?1", NULL },
+	[REMOVED_STATE] = { "removed-state",
+		"SELECT state FROM removed_mailbox WHERE store_id = ?1", NULL },
+	[REMOVED_SETTLED] = { "removed-settled",
+		"UPDATE removed_mailbox SET settled = 1, bytes = ?2"
+		" WHERE store_id = ?1 AND state = 0 AND settled = 0", NULL },
+	[REMOVED_POSTPONE] = { "removed-postpone",
+		"UPDATE removed_mailbox SET due = ?2 WHERE store_id = ?1",
+		NULL },
+	[REMOVED_DELETE] = { "removed-delete",
+		"DELETE FROM removed_mailbox WHERE store_id = ?1 AND state = ?2",
+		NULL },
+	[REMOVED_EXPIRED] = { "removed-expired",
+		"SELECT " REMOVED_COLUMNS " FROM removed_mailbox"
+		" WHERE state = 0 AND removed <= ?1 ORDER BY removed LIMIT 1",
+		NULL },
+	[REMOVED_NEXT] = { "removed-next",
+		"SELECT store_id, state, due FROM removed_mailbox"
+		" WHERE settled = 0 ORDER BY due LIMIT 1",
+		"reads the first entry of the index only" },
+	[REMOVED_OWNER] = { "removed-owner",
+		"SELECT id, address FROM mailbox WHERE store_id = ?1", NULL },
+	[REMOVED_TOTAL] = { "removed-total",
+		"SELECT count(*), coalesce(sum(max(bytes, 0)), 0)"
+		" FROM removed_mailbox WHERE state IN (0, 2)",
+		"as many rows as there is garbage, and status asks rarely" },
+};
+
 #define APP_PASSWORD_COLUMNS                                                   \
 	"id, mailbox_id,"                                                      \
 	" (SELECT m.address FROM mailbox AS m WHERE m.id = mailbox_id)"        \

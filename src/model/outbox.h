@@ -7,7 +7,6 @@
  *
  *	session.kick    {"address"}  "*@example.org" is every mailbox there
  *	dkim.project    {"domain"}
- *	mailbox.remove  {"store_id", "address", "mailbox_id"}
  */
 #ifndef MODEL_OUTBOX_H
 #define MODEL_OUTBOX_H

@@ -27,6 +27,8 @@ struct type_ops {
 		struct json_writer *w, const char *key, const void *member);
 	const char *(*format)(const struct field *field, const void *member,
 		struct arena *arena);
+	/* NULL: is never stored in a row of its own. */
+	bool (*load)(const json_t *value, void *member, struct arena *arena);
 };
 
 /*
@@ -264,7 +266,13 @@ static const char *
 time_format(UNUSED const struct field *field, const void *member,
 	struct arena *arena)
 {
-	time_t seconds = (time_t) * (const int64_t *)member;
+	return resource_time_text(*(const int64_t *)member, arena);
+}
+
+const char *
+resource_time_text(int64_t at, struct arena *arena)
+{
+	time_t seconds = (time_t)at;
 	struct tm parts;
 	char text[32];
 
@@ -423,20 +431,47 @@ list_format(UNUSED const struct field *field, const void *member,
 	return text;
 }
 
+static bool
+text_load(const json_t *value, void *member, struct arena *arena)
+{
+	if (!json_is_string(value))
+		return false;
+	*(const char **)member = arena_strdup(arena, json_string_value(value));
+	return true;
+}
+
+static bool
+number_load(const json_t *value, void *member, UNUSED struct arena *arena)
+{
+	if (!json_is_integer(value))
+		return false;
+	*(int64_t *)member = json_integer_value(value);
+	return true;
+}
+
+static bool
+bool_load(const json_t *value, void *member, UNUSED struct arena *arena)
+{
+	if (!json_is_boolean(value))
+		return false;
+	*(bool *)member = json_is_true(value);
+	return true;
+}
+
 /* clang-format off */
 static const struct type_ops TYPES[] = {
 	[FIELD_TEXT] = { sizeof(const char *), text_parse, text_read,
-		text_bind, text_write, text_format },
+		text_bind, text_write, text_format, text_load },
 	[FIELD_NUMBER] = { sizeof(int64_t), number_parse, number_read,
-		number_bind, number_write, number_format },
+		number_bind, number_write, number_format, number_load },
 	[FIELD_SIZE] = { sizeof(int64_t), size_parse, number_read,
-		number_bind, number_write, size_format },
+		number_bind, number_write, size_format, number_load },
 	[FIELD_BOOL] = { sizeof(bool), bool_parse, bool_read,
-		bool_bind, bool_write, bool_format },
+		bool_bind, bool_write, bool_format, bool_load },
 	[FIELD_TIME] = { sizeof(int64_t), time_parse, number_read,
-		number_bind, number_write, time_format },
+		number_bind, number_write, time_format, number_load },
 	[FIELD_LIST] = { sizeof(const char *const *), list_parse, list_read,
-		list_bind, list_write, list_format },
+		list_bind, list_write, list_format, NULL },
 };
 
 /* clang-format on */
@@ -611,6 +646,39 @@ resource_write_audit(const struct resource *resource, const void *object,
 	json_object_open(w, NULL);
 	write_members(resource, object, true, w);
 	json_object_close(w);
+}
+
+void
+resource_write_stored(const struct resource *resource, const void *object,
+	struct json_writer *w)
+{
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct field *field = &resource->fields[i];
+
+		if ((field->flags & FIELD_STORED) != 0)
+			TYPES[field->type].write(
+				w, field->name, member_const(field, object));
+	}
+}
+
+int
+resource_load_stored(const struct resource *resource, const json_t *members,
+	void *object, struct arena *arena, struct err *err)
+{
+	resource_defaults(resource, object);
+	for (size_t i = 0; i < resource->field_count; i++) {
+		const struct field *field = &resource->fields[i];
+		const json_t *value = json_object_get(members, field->name);
+
+		if ((field->flags & FIELD_STORED) == 0 || value == NULL)
+			continue;
+		if (!TYPES[field->type].load(
+			    value, member_of(field, object), arena))
+			return err_field(err, ERR_CORRUPT, field->name,
+				"%s of a remembered %s is of the wrong type",
+				field->name, resource->name);
+	}
+	return 0;
 }
 
 const char *

@@ -12,6 +12,7 @@
 #ifndef MODEL_RESOURCE_H
 #define MODEL_RESOURCE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,8 +111,20 @@ void resource_write_json(const struct resource *resource, const void *object,
 /* One object with secrets masked, for the audit. */
 void resource_write_audit(const struct resource *resource, const void *object,
 	struct json_writer *w);
+/*
+ * Members for every stored field, secrets too, and back: a copy of a row
+ * that outlives it. A member that is missing takes the field's default;
+ * ERR_CORRUPT names one of another type.
+ */
+void resource_write_stored(const struct resource *resource, const void *object,
+	struct json_writer *w);
+MUST_CHECK int resource_load_stored(const struct resource *resource,
+	const json_t *members, void *object, struct arena *arena,
+	struct err *err);
 /* "1.5 GiB" */
 const char *resource_size_text(int64_t bytes, struct arena *arena);
+/* "2026-01-31 12:00:00Z", or "never" */
+const char *resource_time_text(int64_t at, struct arena *arena);
 /* As people read it: sizes as "3 GiB", words, dates in UTC. */
 const char *resource_format(
 	const struct field *field, const void *object, struct arena *arena);

@@ -24,6 +24,8 @@ static const struct setting SETTINGS[SETTING_COUNT] = {
 		0, 0, "How new passwords are hashed: BLF-CRYPT or ARGON2ID" },
 	[SETTING_DKIM_BITS] = { "dkim_bits", "2048", NULL, 1024, 4096,
 		"Length of new RSA keys for DKIM" },
+	[SETTING_GARBAGE_DAYS] = { "garbage_days", "7", NULL, 0, 3650,
+		"Days for which a removed mailbox can be brought back with its mail" },
 };
 
 /* clang-format on */

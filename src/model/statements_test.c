@@ -27,6 +27,8 @@ static const char FILL[] =
 	" SELECT i, 0, 'u@d' || i || '.org' FROM n;"
 	"INSERT INTO app_password (mailbox_id, active, imap, pop3, smtp, sieve, dav, eas, hash, created, modified, name)"
 	" SELECT i, 1, 1, 1, 1, 1, 1, 1, '', 0, 0, 'n' FROM n;"
+	"INSERT INTO removed_mailbox (id, store_id, address, state, removed, settled, due, bytes, memory)"
+	" SELECT i, printf('%032d', i), 'r@d' || i || '.org', i % 3, i, i % 2, i, i, '' FROM n;"
 	"INSERT INTO dkim_key (domain, selector, algorithm, bits, public, private_sealed, created)"
 	" SELECT 'd' || i || '.org', 'dkim', 'rsa', 1024, '', x'', 0 FROM n;"
 	"INSERT INTO audit (at, actor, action, type, object, object_id)"

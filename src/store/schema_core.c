@@ -158,9 +158,30 @@ static const char MACHINERY[] =
 	" number INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
+/*
+ * What a removed mailbox was: enough to bring it back. Its row and what
+ * hung on it stand as JSON, so this table does not follow theirs.
+ */
+static const char REMOVED_MAILBOXES[] =
+	"CREATE TABLE removed_mailbox ("
+	" id INTEGER PRIMARY KEY," /* of the mailbox */
+	" store_id TEXT NOT NULL UNIQUE CHECK (length(store_id) = 32),"
+	" address TEXT NOT NULL,"
+	" state INTEGER NOT NULL CHECK (state IN (0, 1, 2))," /* kept, returning, purged */
+	" removed INTEGER NOT NULL,"
+	" settled INTEGER NOT NULL CHECK (settled IN (0, 1))," /* its mail is where the state wants it */
+	" due INTEGER NOT NULL," /* milliseconds; of the next try to settle it */
+	" bytes INTEGER NOT NULL," /* of its files; -1: not known */
+	" memory TEXT NOT NULL" /* JSON, src/model/removed_mailbox.c */
+	") STRICT;"
+	"CREATE INDEX removed_mailbox_address ON removed_mailbox (address, state, removed);"
+	"CREATE INDEX removed_mailbox_state ON removed_mailbox (state, removed);"
+	"CREATE INDEX removed_mailbox_due ON removed_mailbox (due) WHERE settled = 0;";
+
 const struct schema_step schema_core_steps[] = {
 	{ "objects", OBJECTS },
 	{ "machinery", MACHINERY },
+	{ "removed mailboxes", REMOVED_MAILBOXES },
 };
 /* clang-format on */
 
