@@ -53,12 +53,13 @@ struct usage {
 /* clang-format off */
 static const struct db_statement SQL_QUOTA_WRITE = {
 	"usage-quota-write",
-	"INSERT INTO quota (mailbox_id, bytes, messages, updated)"
-	" VALUES (?1, max(?2, 0), max(?3, 0), ?4)"
+	"INSERT INTO quota (mailbox_id, bytes, messages, updated, change)"
+	" VALUES (?1, max(?2, 0), max(?3, 0), ?4,"
+	" (SELECT coalesce(max(change), 0) + 1 FROM quota))"
 	" ON CONFLICT (mailbox_id) DO UPDATE SET"
 	" bytes = CASE WHEN ?2 < 0 THEN bytes ELSE ?2 END,"
 	" messages = CASE WHEN ?3 < 0 THEN messages ELSE ?3 END,"
-	" updated = ?4",
+	" updated = ?4, change = excluded.change",
 	NULL
 };
 

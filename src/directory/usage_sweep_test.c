@@ -38,7 +38,7 @@ add_usage(struct db *usage, int64_t id)
 	struct err err;
 
 	(void)snprintf(sql, sizeof(sql),
-		"INSERT INTO quota VALUES (%lld, 1, 1, 1);"
+		"INSERT INTO quota VALUES (%lld, 1, 1, 1, 1);"
 		"INSERT INTO last_login VALUES (%lld, 'imap', 1, '192.0.2.1');"
 		"INSERT INTO login_log VALUES (%lld, 'imap', '192.0.2.1', 0, 1, 1, 1);",
 		(long long)id, (long long)id, (long long)id);

@@ -150,6 +150,25 @@ last_login_follows_the_clock_back(void **state)
 	assert_int_equal(NUMBER_OF(fixture, "SELECT at FROM last_login"), now);
 }
 
+/* Search asks for what was written since. */
+static void
+each_write_has_a_higher_number(void **state)
+{
+	struct fixture *fixture = *state;
+	struct err err;
+
+	usage_set_bytes(fixture->usage, 1, 100);
+	usage_set_bytes(fixture->usage, 2, 100);
+	assert_int_equal(usage_flush(fixture->usage, &err), 0);
+	assert_int_equal(
+		NUMBER_OF(fixture, "SELECT max(change) FROM quota"), 2);
+	usage_set_bytes(fixture->usage, 1, 100);
+	assert_int_equal(usage_flush(fixture->usage, &err), 0);
+	assert_int_equal(NUMBER_OF(fixture, "SELECT change FROM quota"
+					    " WHERE mailbox_id = 1"),
+		3);
+}
+
 static void
 reports_wait_while_the_file_is_away(void **state)
 {
@@ -195,6 +214,7 @@ main(void)
 		CASE(the_loop_writes_within_a_second),
 		CASE(logins_are_counted_by_kind),
 		CASE(last_login_follows_the_clock_back),
+		CASE(each_write_has_a_higher_number),
 		CASE(reports_wait_while_the_file_is_away),
 		CASE(no_statement_scans),
 	};

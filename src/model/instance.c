@@ -21,6 +21,12 @@
 #define LIST_SEPARATORS " \t,"
 #define LOG_FILE_MIB_MAX 1024
 #define LOG_FILES_MAX 60 /* what mailherd logs reads */
+#define SEARCH_LAG_MAX 3600
+#define SEARCH_MIB_MIN 256
+#define SEARCH_MIB_MAX 16384
+#define SEARCH_PART_MIN 3 /* the plug-in's own bounds */
+#define SEARCH_PART_MAX 20
+#define SEARCH_DAYS_MAX 365
 
 struct key_rule;
 
@@ -268,6 +274,43 @@ parse_compression(UNUSED struct reader *reader, const struct key_rule *rule,
 }
 
 static int
+parse_search_lag(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 1, SEARCH_LAG_MAX, target, err);
+}
+
+static int
+parse_search_workers(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 1, SEARCH_WORKERS_MAX, target, err);
+}
+
+static int
+parse_search_memory(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(
+		rule, value, SEARCH_MIB_MIN, SEARCH_MIB_MAX, target, err);
+}
+
+static int
+parse_search_part(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(
+		rule, value, SEARCH_PART_MIN, SEARCH_PART_MAX, target, err);
+}
+
+static int
+parse_search_days(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 0, SEARCH_DAYS_MAX, target, err);
+}
+
+static int
 parse_ip(struct reader *reader, const struct key_rule *rule, const char *value,
 	void *target, struct err *err)
 {
@@ -482,6 +525,19 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 		"Size in MiB at which a service's log goes on in a new file")  \
 	X("log.files", "5", false, parse_log_files, log_files, NULL, NULL,     \
 		"How many log files are kept of each service")                 \
+	X("search.enabled", "yes", false, parse_bool, search_enabled, NULL, NULL, \
+		"Whether there is an index for searching in mail; without, each search reads the mail") \
+	X("search.lag", "30", false, parse_search_lag, search_lag_s, NULL, NULL, \
+		"Seconds that changes of mailboxes are gathered before they are indexed in the background") \
+	X("search.workers", "2", false, parse_search_workers, search_workers,  \
+		NULL, NULL, "How many processes index at a time")              \
+	X("search.memory", "1024", false, parse_search_memory, search_memory_mib, \
+		NULL, NULL, "Memory in MiB that one indexing process may take") \
+	X("search.part_length", "20", false, parse_search_part, search_part_length, \
+		NULL, NULL, "Longest part of a word (from 3 letters) that is found; less is faster and smaller, see the page on searching") \
+	X("search.optimize_days", "1", false, parse_search_days,               \
+		search_optimize_days, NULL, NULL,                              \
+		"Days between two clean-ups of the search index; 0: never")    \
 	X("antivirus.updates", "yes", false, parse_bool, antivirus_updates,    \
 		NULL, NULL, "Whether virus signatures are downloaded (profile full)")
 

@@ -44,6 +44,7 @@ enum instance_port {
 };
 
 #define INSTANCE_LIST_MAX 16
+#define SEARCH_WORKERS_MAX 4
 
 struct instance_listen {
 	/* Addresses; "*" is every address of IPv4 and, with ipv6, IPv6. */
@@ -77,6 +78,13 @@ struct instance {
 	enum instance_compression mail_compression;
 	int log_file_mib;
 	int log_files; /* of a service, the one that is written among them */
+	/* Full-text search. */
+	bool search_enabled;
+	int search_lag_s;
+	int search_workers;
+	int search_memory_mib;
+	int search_part_length;
+	int search_optimize_days; /* 0: never */
 	bool antivirus_updates; /* freshclam runs, where there is clamd */
 };
 

@@ -5,9 +5,10 @@
  * texts    hostname timezone profile resolver tls root run sock fifos vmail
  *          index secrets logs programs share root_hints trust_anchor
  *          smtp_bind4 smtp_bind6 https_suffix mail_key mail_key_public
- *          mail_compression; per engine etc state overrides
+ *          mail_compression search_part_length search_workers search_memory
+ *          search_cache; per engine etc state overrides
  * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol
- *          mail_encryption has_mail_compression; has_NAME for each list
+ *          mail_encryption has_mail_compression search; has_NAME for each list
  * lists    forwarders networks trusted_proxies: {{.}}; networks have
  *          {{postfix_network}} (IPv6 in brackets), too
  *          mail_keys_imported, those whose files are there: path, number (2...)
@@ -235,6 +236,26 @@ add_mail(struct arena *arena, struct template_scope *scope,
 		"mail.compression");
 }
 
+static void
+add_search(struct arena *arena, struct template_scope *scope,
+	const struct instance *instance)
+{
+	int memory = instance->search_memory_mib;
+
+	template_set_flag(scope, "search", instance->search_enabled);
+	template_set(scope, "search_part_length",
+		arena_printf(arena, "%d", instance->search_part_length),
+		"search.part_length");
+	template_set(scope, "search_workers",
+		arena_printf(arena, "%d", instance->search_workers),
+		"search.workers");
+	template_set(scope, "search_memory", arena_printf(arena, "%d", memory),
+		"search.memory");
+	/* Of changes that are not on disk: half, the rest is the program. */
+	template_set(scope, "search_cache",
+		arena_printf(arena, "%d", memory / 2), "search.memory");
+}
+
 struct template_scope *
 values_instance(struct arena *arena, const struct paths *paths,
 	const struct instance *instance)
@@ -277,6 +298,7 @@ values_instance(struct arena *arena, const struct paths *paths,
 	add_networks(arena, scope, instance);
 	add_smtp_bind(scope, instance);
 	add_mail(arena, scope, paths, instance);
+	add_search(arena, scope, instance);
 	for (int port = 0; port < PORT_COUNT; port++)
 		add_port(arena, scope, instance, port);
 	return scope;

@@ -36,8 +36,18 @@ static const char USAGE[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX login_log_last ON login_log (last);";
 
+/*
+ * What search indexes by: the rows that were written since. A number, not a
+ * time, because clocks are put back. What is there already gets one, too.
+ */
+static const char QUOTA_CHANGE[] =
+	"ALTER TABLE quota ADD COLUMN change INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE quota SET change = mailbox_id;"
+	"CREATE INDEX quota_change ON quota (change);";
+
 const struct schema_step schema_usage_steps[] = {
 	{ "usage", USAGE },
+	{ "quota change", QUOTA_CHANGE },
 };
 /* clang-format on */
 
