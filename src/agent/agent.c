@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/isolation.h"
+#include "agent/isolation_watch.h"
 #include "agent/preparing.h"
 #include "agent/probation.h"
 #include "agent/roller.h"
@@ -361,6 +363,50 @@ on_isolation_removed(const struct child_result *result UNUSED,
 		log_error("s6-svscan does not listen");
 }
 
+static void
+on_isolation_back(const struct child_result *result UNUSED,
+	const struct strbuf *output, const struct err *start_error,
+	void *context UNUSED)
+{
+	if (start_error != NULL)
+		log_error("isolation is not back", LOG_ERR(start_error));
+	else if (output->length > 0)
+		log_error("isolation is not back",
+			LOG_TEXT("cause", output->data));
+	else
+		log_info("isolation is back");
+}
+
+/* What was not put in force, or was switched off, is not missed. */
+static void
+on_isolation_lost(void *context)
+{
+	static const char *const ISOLATE[] = { "--isolate", NULL };
+	struct agent *agent = context;
+	const struct paths *paths = &agent->service->paths;
+	struct isolation_state state;
+
+	if (agent->sequencer.goal == SEQUENCER_DOWN ||
+		!isolation_read(paths, &state) || !isolation_is_missed(&state))
+		return;
+	log_warn(
+		"isolation was taken away by another program, putting it back");
+	isolation_lost(paths);
+	preparing_start(agent->service, ISOLATE, on_isolation_back, agent);
+}
+
+static void
+watch_isolation(struct agent *agent)
+{
+	char table[ISOLATION_TABLE_SIZE];
+	struct err err;
+
+	isolation_table(&agent->service->paths, table);
+	if (isolation_watch_new(agent->service->loop, table, on_isolation_lost,
+		    agent, &agent->isolation_watch, &err) == -1)
+		log_info("isolation is not watched", LOG_ERR(&err));
+}
+
 /*
  * All is down but us, the logger and the descriptor holder: either all
  * ends, or a new agent (perhaps of a new version) starts all again.
@@ -563,6 +609,7 @@ agent_start(struct agent *agent, struct err *err)
 		if (watcher_add(agent->watcher,
 			    agent->sequencer.units[i].directory, err) == -1)
 			return -1;
+	watch_isolation(agent);
 	agent->roller = roller_new(agent);
 	agent->probation = probation_new(agent);
 	agent->timer = evtimer_new(loop, on_timer, agent);
@@ -593,6 +640,7 @@ agent_free(struct agent **agent)
 	probation_free(&(*agent)->probation);
 	holder_deinit(&(*agent)->holder);
 	retry_queue_free(&(*agent)->retry_queue);
+	isolation_watch_free(&(*agent)->isolation_watch);
 	mail_runner_free(&(*agent)->mail_runner);
 	garbage_runner_free(&(*agent)->garbage_runner);
 	watcher_free(&(*agent)->watcher);

@@ -54,6 +54,7 @@ struct agent {
 	struct sequencer sequencer;
 	struct watcher *watcher;
 	struct retry_queue *retry_queue;
+	struct isolation_watch *isolation_watch; /* NULL: not possible */
 	struct mail_runner *mail_runner;
 	struct garbage_runner *garbage_runner;
 	char dovecot_conf[PATHS_MAX + 32]; /* of mail_runner */

@@ -24,6 +24,8 @@
 #define RULES_MAX (64 * 1024)
 #define CGROUP_FILE "/proc/self/cgroup"
 #define CGROUP_TEXT_MAX 4096
+#define TAKEN_AWAY "another program took the table or a part of it away"
+#define SWITCHED_OFF "switched off: isolation = no"
 #define STATE_FILE "isolation"
 #define STATE_MAX 512
 #define OK_WORD "ok "
@@ -321,10 +323,10 @@ isolation_apply(
 
 	if (!input->instance->isolation) {
 		/* Only what we made is to be taken away. */
-		if (isolation_read(input->paths, &before))
+		if (isolation_read(input->paths, &before) &&
+			strcmp(before.text, SWITCHED_OFF) != 0)
 			(void)delete_table(input->paths, &err);
-		snprintf(now.text, sizeof(now.text),
-			"switched off: isolation = no");
+		snprintf(now.text, sizeof(now.text), SWITCHED_OFF);
 	} else if (isolate(input, now.text, &err) == -1) {
 		now.ok = false;
 		snprintf(now.text, sizeof(now.text), "%.*s",
@@ -332,6 +334,22 @@ isolation_apply(
 	}
 	keep_state(input->paths, &now);
 	*state_out = now;
+}
+
+bool
+isolation_is_missed(const struct isolation_state *state)
+{
+	return state->ok ? strcmp(state->text, SWITCHED_OFF) != 0
+			 : strcmp(state->text, TAKEN_AWAY) == 0;
+}
+
+void
+isolation_lost(const struct paths *paths)
+{
+	static const struct isolation_state LOST = { .ok = false,
+		.text = TAKEN_AWAY };
+
+	keep_state(paths, &LOST);
 }
 
 void

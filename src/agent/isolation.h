@@ -46,8 +46,12 @@ bool isolation_cgroup(const char *text, char path_out[PATHS_MAX]);
  * the outcome. A failure is the outcome, not an error. */
 void isolation_apply(
 	const struct tree_input *input, struct isolation_state *state_out);
+/* Somebody else took it away: that is the outcome until it is back. */
+void isolation_lost(const struct paths *paths);
 /* All is down: no table, no outcome. */
 void isolation_remove(const struct paths *paths);
+/* It was in force, so that it is missed when it is not there. */
+bool isolation_is_missed(const struct isolation_state *state);
 /* The outcome that was kept; false: there is none. */
 bool isolation_read(
 	const struct paths *paths, struct isolation_state *state_out);

@@ -166,6 +166,7 @@ the_outcome_is_read_as_it_was_kept(void **state UNUSED)
 		0);
 	assert_true(isolation_read(&paths, &outcome));
 	assert_false(outcome.ok);
+	assert_false(isolation_is_missed(&outcome));
 	assert_string_equal(outcome.text, "no nft");
 	assert_int_equal(fs_write_atomic(path, "ok table x", 10, 0600,
 				 (uid_t)-1, (gid_t)-1, &err),
@@ -173,6 +174,12 @@ the_outcome_is_read_as_it_was_kept(void **state UNUSED)
 	assert_true(isolation_read(&paths, &outcome));
 	assert_true(outcome.ok);
 	assert_string_equal(outcome.text, "table x");
+	assert_true(isolation_is_missed(&outcome));
+	/* Also by the next agent, when this one does not get so far. */
+	isolation_lost(&paths);
+	assert_true(isolation_read(&paths, &outcome));
+	assert_false(outcome.ok);
+	assert_true(isolation_is_missed(&outcome));
 	assert_int_equal(fs_remove_tree(root, NULL), 0);
 }
 

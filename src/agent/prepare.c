@@ -11,6 +11,7 @@
  *	--check NAME  that engine's checks, though nothing changed for it
  *	--use N       puts generation N into force again, and nothing else
  *	--end         all is down: takes the isolation table away
+ *	--isolate     puts the isolation table back, and nothing else
  *
  *	--rehearse check|diff   changes nothing: says what every engine would
  *	              find wrong, or what would become different
@@ -75,6 +76,7 @@ struct options {
 	const char *root;
 	bool keep_last;
 	bool end;
+	bool isolate;
 	int use; /* 0: not given */
 	const char *checks[GENERATION_ENGINES_MAX]; /* NULL-ended */
 	size_t check_count;
@@ -141,7 +143,7 @@ isolate(const struct tree_input *input, const struct options *options)
 
 	isolation_apply(input, &state);
 	/* A start tells it at once, `mailherd status` always. */
-	if (!state.ok && options->keep_last)
+	if (!state.ok && (options->keep_last || options->isolate))
 		fprintf(stderr,
 			"warning: internal ports are not isolated: %s\n",
 			state.text);
@@ -194,6 +196,8 @@ prepare(const struct options *options, struct arena *arena, struct err *err)
 	if (options->rehearse != NULL)
 		return options->rehearse(&rehearsal, err);
 	isolate(&input, options);
+	if (options->isolate)
+		return 0;
 	if (tree_prepare(&input, err) == -1)
 		return -1;
 	return answer == 1 ? 0 : render(&input, options, arena, err);
@@ -225,6 +229,7 @@ parse_options(int argc, char **argv, struct options *options)
 		{ "root", required_argument, NULL, 'r' },
 		{ "keep-last", no_argument, NULL, 'k' },
 		{ "end", no_argument, NULL, 'e' },
+		{ "isolate", no_argument, NULL, 'i' },
 		{ "use", required_argument, NULL, 'u' },
 		{ "check", required_argument, NULL, 'c' },
 		{ "rehearse", required_argument, NULL, 'h' },
@@ -241,6 +246,8 @@ parse_options(int argc, char **argv, struct options *options)
 			options->keep_last = true;
 		else if (option == 'e')
 			options->end = true;
+		else if (option == 'i')
+			options->isolate = true;
 		else if (option == 'u')
 			options->use = (int)strtol(optarg, NULL, 10);
 		else if (option == 'f')

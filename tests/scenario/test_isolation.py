@@ -258,13 +258,50 @@ def test_it_stands_before_anything_listens_and_goes_with_down(fifth):
         for engine in engines:
             with open("%s.%s" % (said, engine), encoding="ascii") as text:
                 assert text.read() == "1\n", engine
-        # Lost (systemctl reload nftables flushes all), it comes back.
-        host.run(["nft", "delete", "table", "inet", name])
-        fifth.restart("redis")
-        assert ("inet", name) in tables(host)
         assert foreign(host) == before[0]
     assert tables(host) == before[1]
     assert foreign(host) == before[0]
+
+
+def rules(host, table):
+    """The table without its counters; None when there is no such table."""
+    done = host.run(["nft", "--stateless", "list", "table", "inet", table],
+                    check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def is_back(instance, table, before):
+    """As it was, and the status says so."""
+    return rules(instance.host, table) == before and fact(instance)["ok"]
+
+
+def test_what_another_program_takes_away_comes_back(fifth):
+    """systemctl reload nftables, for one, flushes all there is."""
+    host = fifth.host
+    with started(fifth):
+        table = table_of(fifth)
+        before = rules(host, table)
+        agent = fifth.pid("agent")
+        ways = ("delete table inet " + table, "flush table inet " + table,
+                "flush ruleset")
+        for count, way in enumerate(ways, 1):
+            host.run(["nft", way])
+            wait_for(lambda: is_back(fifth, table, before), 5,
+                     "rules after " + way)
+            log = fifth.mailherd("logs", "--lines", "500", "agent")
+            assert log.count("isolation was taken away") == count, way
+        host.run(["nft", "-f", "-"], input=FOREIGN)
+        # Nobody looked when it went: the next agent does.
+        directory = os.path.join(fifth.services, "agent")
+        subprocess.run(["s6-svc", "-wD", "-T", "9000", "-d", directory],
+                       check=True)
+        host.run(["nft", "delete", "table", "inet", table])
+        subprocess.run(["s6-svc", "-u", directory], check=True)
+        wait_for(lambda: is_back(fifth, table, before), 9, "rules again")
+        assert fifth.pid("agent") != agent
+        # Changes of others are none of its business.
+        log = fifth.mailherd("logs", "--lines", "500", "agent")
+        assert log.count("isolation was taken away") == len(ways) + 1
 
 
 def unified():
