@@ -23,6 +23,9 @@ class Work:
         self.suite = suite
         self.boxes = [mailbox("a"), mailbox("b")]
         sender, owner, changing = mailbox("s"), mailbox("i"), mailbox("c")
+        # Changes add some hundred a minute.
+        suite.mailherd("domain", "edit", changing.partition("@")[2],
+                       "--max-mailboxes", "100000", "--max-aliases", "100000")
         self.streams = [
             Load(client, address, self.boxes, workers),
             Submissions(client, address, sender, self.boxes),
