@@ -207,6 +207,23 @@ missing_preference(struct sequencer *sequencer, const struct unit *unit)
 	return NULL;
 }
 
+/* A service that is overdue will not come because somebody waits. */
+static const char *
+awaited_preference(struct sequencer *sequencer, const struct unit *unit)
+{
+	for (size_t i = 0; unit->service->prefer[i] != NULL; i++) {
+		const char *name = unit->service->prefer[i];
+		const struct unit *preferred = sequencer_find(sequencer, name);
+
+		if (!preference_met(sequencer, name) &&
+			(preferred == NULL ||
+				(preferred->state != UNIT_OVERDUE &&
+					preferred->state != UNIT_BLOCKED)))
+			return name;
+	}
+	return NULL;
+}
+
 bool
 sequencer_misses_known(struct sequencer *sequencer, const struct unit *unit)
 {
@@ -327,7 +344,7 @@ try_start(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 {
 	const struct engine_service *service = unit->service;
 	const struct unit *need;
-	const char *missing;
+	const char *awaited;
 
 	if (service->condition != NULL &&
 		!sequencer->operations->path_exists(service->condition)) {
@@ -344,12 +361,13 @@ try_start(struct sequencer *sequencer, struct unit *unit, int64_t now_ms)
 		wait_for_need(unit, need);
 		return SEQUENCER_NEVER;
 	}
-	missing = missing_preference(sequencer, unit);
-	if (missing != NULL && !unit->ran_before &&
+	awaited = awaited_preference(sequencer, unit);
+	if (awaited != NULL && !unit->ran_before &&
 		now_ms < unit->began_ms + service->prefer_ms)
 		return wait_for_preference(
-			unit, missing, unit->began_ms + service->prefer_ms);
-	return start(sequencer, unit, missing, now_ms);
+			unit, awaited, unit->began_ms + service->prefer_ms);
+	return start(
+		sequencer, unit, missing_preference(sequencer, unit), now_ms);
 }
 
 static int64_t

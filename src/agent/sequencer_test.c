@@ -190,6 +190,29 @@ test_starts_degraded_when_preference_is_late(void **state)
 }
 
 static void
+test_does_not_wait_for_what_is_overdue(void **state)
+{
+	struct sequencer *s = *state;
+	struct unit *helper = sequencer_find(s, "helper");
+	struct engine_service hasty = *helper->service;
+
+	hasty.start_ms = 100;
+	helper->service = &hasty;
+	sequencer_set_fact(s, "resolver", true, "");
+	sequencer_step(s, 1000);
+	set_ready(s, "base");
+	sequencer_step(s, 1000);
+	set_ready(s, "daemon");
+	sequencer_step(s, 1050);
+	assert_int_equal(state_of(s, "front"), UNIT_WAITING);
+	sequencer_step(s, 1100);
+	sequencer_step(s, 1100);
+	assert_int_equal(state_of(s, "helper"), UNIT_OVERDUE);
+	assert_int_equal(state_of(s, "front"), UNIT_STARTING);
+	assert_non_null(strstr(sequencer_find(s, "front")->note, "helper"));
+}
+
+static void
 test_overdue_names_the_cause(void **state)
 {
 	struct sequencer *s = *state;
@@ -311,6 +334,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SEQUENCER_TEST(test_starts_in_order),
 		SEQUENCER_TEST(test_starts_degraded_when_preference_is_late),
+		SEQUENCER_TEST(test_does_not_wait_for_what_is_overdue),
 		SEQUENCER_TEST(test_overdue_names_the_cause),
 		SEQUENCER_TEST(test_adopts_what_runs),
 		SEQUENCER_TEST(test_crash_touches_nobody_else),

@@ -149,7 +149,14 @@ doctor_keys(struct doctor *doctor)
 		return;
 	}
 	for (size_t i = 0; i < KEY_FILE_COUNT; i++) {
-		if (keys[i].secret.length == 0)
+		if (keys[i].secret.length == 0 && keys[i].optional)
+			continue;
+		if (key_file_is_damaged(&keys[i]))
+			doctor_add(doctor, DOCTOR_BAD,
+				"move it away, then put back the copy that was kept: mailherd key import FILE",
+				"%s is damaged: it %s", keys[i].path,
+				keys[i].purpose);
+		else if (keys[i].secret.length == 0)
 			doctor_add(doctor, DOCTOR_BAD,
 				"mailherd key import FILE, or restore it from a backup",
 				"%s is missing: it %s", keys[i].path,

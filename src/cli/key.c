@@ -7,21 +7,37 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/encode.h"
-#include "base/fs.h"
 #include "base/json_write.h"
 #include "cli/command.h"
 #include "cli/key_file.h"
+#include "cli/key_import.h"
 
-#define EXPORT_FORMAT "mailherd-keys-1"
 #define EXPORT_MODE 0600
-#define EXPORT_MAX (64 * 1024)
-#define SECRET_MODE 0400
+
+static bool
+is_listed(const struct key_file *key)
+{
+	return key->secret.length > 0 || !key->optional;
+}
+
+static void
+print_text(const struct key_file *key)
+{
+	const char *state = key->fingerprint;
+
+	if (key->secret.length == 0)
+		state = "missing";
+	else if (key_file_is_damaged(key))
+		state = "damaged";
+	printf("%-12s %-32s  %s; %s\n", key->name, state,
+		key->confirmed ? "a copy is kept" : "no copy was confirmed",
+		key->purpose);
+}
 
 static void
 print_json(const struct key_file *keys)
@@ -29,15 +45,18 @@ print_json(const struct key_file *keys)
 	struct json_writer w;
 	struct strbuf out;
 
-	strbuf_init(&out, EXPORT_MAX);
+	strbuf_init(&out, KEY_EXPORT_MAX);
 	json_writer_init(&w, &out);
 	json_array_open(&w, NULL);
 	for (size_t i = 0; i < KEY_FILE_COUNT; i++) {
+		if (!is_listed(&keys[i]))
+			continue;
 		json_object_open(&w, NULL);
 		json_text(&w, "name", keys[i].name);
 		json_text(&w, "purpose", keys[i].purpose);
 		json_text(&w, "fingerprint", keys[i].fingerprint);
 		json_bool(&w, "present", keys[i].secret.length > 0);
+		json_bool(&w, "damaged", key_file_is_damaged(&keys[i]));
 		json_bool(&w, "confirmed", keys[i].confirmed);
 		json_object_close(&w);
 	}
@@ -57,12 +76,8 @@ run_list(struct command_call *call)
 	if (call->json)
 		print_json(keys);
 	for (size_t i = 0; !call->json && i < KEY_FILE_COUNT; i++)
-		printf("%-8s %s  %s; %s\n", keys[i].name,
-			keys[i].secret.length > 0 ? keys[i].fingerprint
-						  : "missing",
-			keys[i].confirmed ? "a copy is kept"
-					  : "no copy was confirmed",
-			keys[i].purpose);
+		if (is_listed(&keys[i]))
+			print_text(&keys[i]);
 	key_files_deinit(keys);
 	return 0;
 }
@@ -74,14 +89,14 @@ build_export(const struct key_file *keys, struct strbuf *out)
 
 	json_writer_init(&w, out);
 	json_object_open(&w, NULL);
-	json_text(&w, "format", EXPORT_FORMAT);
+	json_text(&w, "format", KEY_EXPORT_FORMAT);
 	json_array_open(&w, "keys");
 	for (size_t i = 0; i < KEY_FILE_COUNT; i++) {
 		struct strbuf base64;
 
 		if (keys[i].secret.length == 0)
 			continue;
-		strbuf_init(&base64, EXPORT_MAX);
+		strbuf_init(&base64, KEY_EXPORT_MAX);
 		base64_encode(
 			&base64, keys[i].secret.bytes, keys[i].secret.length);
 		json_object_open(&w, NULL);
@@ -133,7 +148,7 @@ run_export(struct command_call *call)
 
 	if (key_files_read(&call->paths, call->arena, keys, &err) == -1)
 		return command_fail(call, &err);
-	strbuf_init(&text, EXPORT_MAX);
+	strbuf_init(&text, KEY_EXPORT_MAX);
 	build_export(keys, &text);
 	result = write_export(path, &text, &err);
 	secret_wipe(text.data, text.length);
@@ -146,108 +161,6 @@ run_export(struct command_call *call)
 	else
 		printf("written to %s, for root only. Keep it away from this machine, then: mailherd key confirm\n",
 			path);
-	return 0;
-}
-
-static struct key_file *
-find_key(struct key_file *keys, const char *name)
-{
-	for (size_t i = 0; name != NULL && i < KEY_FILE_COUNT; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	return NULL;
-}
-
-static int
-put_back(struct command_call *call, struct key_file *key, const char *base64,
-	struct err *err)
-{
-	unsigned char bytes[KEY_FILE_SIZE_MAX];
-	size_t length = 0;
-	uid_t uid;
-	gid_t gid;
-	int result;
-
-	if (base64 == NULL ||
-		base64_decode(span_from(base64), bytes, sizeof(bytes),
-			&length) == -1 ||
-		length == 0)
-		return err_set(err, ERR_INVALID,
-			"the key %s in the file is damaged", key->name);
-	if (key->secret.length > 0) {
-		bool same = secret_equal(&key->secret, bytes, length);
-
-		secret_wipe(bytes, sizeof(bytes));
-		if (same)
-			return 0;
-		(void)err_set(err, ERR_EXISTS,
-			"%s holds another key, which is never replaced",
-			key->path);
-		return err_remedy(err,
-			"move that file away first, if you are sure that nothing needs it");
-	}
-	result = fs_user(key->owner, &uid, &gid, err);
-	if (result == 0)
-		result = fs_write_atomic(
-			key->path, bytes, length, SECRET_MODE, uid, gid, err);
-	secret_wipe(bytes, sizeof(bytes));
-	if (result == 0 && !call->json)
-		printf("%s is back\n", key->name);
-	return result;
-}
-
-static int
-import_all(struct command_call *call, json_t *file, struct key_file *keys,
-	struct err *err)
-{
-	const char *format = json_string_value(json_object_get(file, "format"));
-	json_t *item;
-	size_t i;
-
-	if (format == NULL || strcmp(format, EXPORT_FORMAT) != 0)
-		return err_set(err, ERR_INVALID,
-			"this file was not written by mailherd key export");
-	json_array_foreach(json_object_get(file, "keys"), i, item)
-	{
-		struct key_file *key = find_key(
-			keys, json_string_value(json_object_get(item, "name")));
-
-		if (key != NULL && put_back(call, key,
-					   json_string_value(json_object_get(
-						   item, "secret")),
-					   err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-run_import(struct command_call *call)
-{
-	struct key_file keys[KEY_FILE_COUNT];
-	struct err err = { 0 };
-	struct strbuf text;
-	json_t *file;
-	int result;
-
-	strbuf_init(&text, EXPORT_MAX);
-	if (fs_read(command_argument(call, 0), EXPORT_MAX, &text, &err) == -1) {
-		strbuf_deinit(&text);
-		return command_fail(call, &err);
-	}
-	file = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES, NULL);
-	secret_wipe(text.data, text.length);
-	strbuf_deinit(&text);
-	result = key_files_read(&call->paths, call->arena, keys, &err);
-	if (result == 0) {
-		result = import_all(call, file, keys, &err);
-		key_files_deinit(keys);
-	}
-	json_decref(file);
-	if (result == -1)
-		return command_fail(call, &err);
-	puts(call->json ? "{\"imported\":true}"
-			: "all keys of the file are in place; programs read them when they start: mailherd restart");
 	return 0;
 }
 
@@ -268,6 +181,12 @@ run_confirm(struct command_call *call)
 			: "noted: copies of all present keys are kept elsewhere");
 	return 0;
 }
+
+static const struct command_option IMPORT_OPTIONS[] = {
+	{ "read-only", NULL,
+		"Add the file's mail keys beside the main one, for older mail" },
+	{ .name = NULL },
+};
 
 const struct command key_commands[] = {
 	{ .name = "key list",
@@ -291,11 +210,14 @@ const struct command key_commands[] = {
 		.usage = "FILE",
 		.summary = "Put back missing keys from such a file",
 		.privilege = COMMAND_ROOT,
-		.run = run_import,
+		.run = key_import,
 		.arguments_min = 1,
 		.arguments_max = 1,
+		.options = IMPORT_OPTIONS,
 		.description =
-			"A key that is there is never replaced; another one in its place is an error." },
+			"A key that is there is never replaced; another one in its place is an error, and the other "
+			"keys of the file are put back all the same. With --read-only, keys of mail at rest are added that only read "
+			"what another installation encrypted: from such a file, or from a private EC key in PEM." },
 	{ .name = "key confirm",
 		.usage = "",
 		.summary =

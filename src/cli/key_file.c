@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A fingerprint is a hash with the key's name in it, 16 bytes: it tells
- * keys apart and says nothing about them.
+ * keys apart and says nothing about them. (For mail keys it is overwritten
+ * by the beginning of the id that Dovecot gives them.)
  */
 #include "cli/key_file.h"
 
@@ -13,16 +14,31 @@
 #include "base/encode.h"
 #include "base/fs.h"
 #include "base/json_write.h"
+#include "cli/mail_keys.h"
 
 #define FINGERPRINT_BYTES 16
 #define RECORD_MAX 4096
 #define RECORD_MODE 0600
 
-static const struct key_file KEYS[KEY_FILE_COUNT] = {
-	{ .name = "seal",
-		.purpose = "opens the sealed columns of core.db (DKIM keys)",
-		.owner = "mailherd" },
+static const struct key_file SEAL = {
+	.name = "seal",
+	.purpose = "opens the sealed columns of core.db (DKIM keys)",
+	.owner = "mailherd",
 };
+
+static void
+name_keys(struct key_file keys[KEY_FILE_COUNT])
+{
+	keys[0] = SEAL;
+	for (size_t i = 0; i < MAIL_KEY_COUNT; i++)
+		keys[KEY_FILE_MAIL + i] = (struct key_file){
+			.name = mail_key_name(i),
+			.purpose = i == 0 ? "decrypts mail on disk"
+					  : "decrypts older mail on disk",
+			.owner = MAIL_KEY_OWNER,
+			.optional = i > 0,
+		};
+}
 
 const char *
 key_fingerprint(
@@ -93,6 +109,29 @@ read_key(const struct paths *paths, struct arena *arena, struct key_file *key,
 	return result;
 }
 
+static int
+identify_mail_keys(const struct paths *paths, struct arena *arena,
+	struct key_file keys[KEY_FILE_COUNT], struct err *err)
+{
+	struct mail_keys mail = { 0 };
+	bool some = false;
+
+	for (size_t i = KEY_FILE_MAIL; i < KEY_FILE_COUNT; i++)
+		some = some || keys[i].secret.length > 0;
+	if (some && mail_keys_look(paths, &mail, err) == -1)
+		return -1;
+	for (size_t i = 0; i < MAIL_KEY_COUNT; i++)
+		keys[KEY_FILE_MAIL + i].fingerprint =
+			arena_strdup(arena, mail.fingerprints[i]);
+	return 0;
+}
+
+bool
+key_file_is_damaged(const struct key_file *key)
+{
+	return key->secret.length > 0 && key->fingerprint[0] == '\0';
+}
+
 int
 key_files_read(const struct paths *paths, struct arena *arena,
 	struct key_file keys[KEY_FILE_COUNT], struct err *err)
@@ -100,14 +139,17 @@ key_files_read(const struct paths *paths, struct arena *arena,
 	json_t *record = read_record(paths, arena);
 	int result = 0;
 
-	memcpy(keys, KEYS, sizeof(KEYS));
+	name_keys(keys);
+	for (size_t i = 0; result == 0 && i < KEY_FILE_COUNT; i++)
+		result = read_key(paths, arena, &keys[i], err);
+	if (result == 0)
+		result = identify_mail_keys(paths, arena, keys, err);
 	for (size_t i = 0; result == 0 && i < KEY_FILE_COUNT; i++) {
 		const char *known = json_string_value(
 			json_object_get(record, keys[i].name));
 
-		result = read_key(paths, arena, &keys[i], err);
 		keys[i].confirmed = known != NULL &&
-				    keys[i].fingerprint != NULL &&
+				    keys[i].fingerprint[0] != '\0' &&
 				    strcmp(known, keys[i].fingerprint) == 0;
 	}
 	json_decref(record);
@@ -137,7 +179,7 @@ key_files_confirm(const struct paths *paths,
 	json_object_open(&w, NULL);
 	json_number(&w, "at", clock_wall_seconds());
 	for (size_t i = 0; i < KEY_FILE_COUNT; i++)
-		if (keys[i].secret.length > 0)
+		if (keys[i].fingerprint[0] != '\0')
 			json_text(&w, keys[i].name, keys[i].fingerprint);
 	json_object_close(&w);
 	result = fs_write_atomic(record_path(paths, arena), out.data,

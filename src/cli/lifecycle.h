@@ -3,6 +3,8 @@
 #ifndef CLI_LIFECYCLE_H
 #define CLI_LIFECYCLE_H
 
+#include <jansson.h>
+
 #include "cli/command.h"
 
 int lifecycle_up(struct command_call *call);
@@ -11,6 +13,9 @@ int lifecycle_restart(struct command_call *call);
 /* restart --changed, once the suite is known to run. */
 int lifecycle_restart_changed(const struct command_call *call);
 int lifecycle_status(struct command_call *call);
+/* status: its member mail_at_rest, which the agent does not know. */
+void lifecycle_add_mail(struct command_call *call, json_t *report);
+void lifecycle_print_mail(const json_t *report);
 int lifecycle_logs(struct command_call *call);
 int lifecycle_exec(struct command_call *call);
 

@@ -155,6 +155,7 @@ print_report(const json_t *report)
 	print_refused(services);
 	print_stale(services);
 	print_facts(json_object_get(report, "health"));
+	lifecycle_print_mail(report);
 }
 
 static int
@@ -196,6 +197,7 @@ lifecycle_status(struct command_call *call)
 		return command_fail(call, &err);
 	status = judge_state(suite_text(report, "state"));
 	(void)json_object_del(report, "ok"); /* the protocol's, not ours */
+	lifecycle_add_mail(call, report);
 	if (call->json) {
 		json_dumpf(report, stdout, JSON_COMPACT);
 		putchar('\n');

@@ -21,6 +21,7 @@
 #include "base/fs.h"
 
 #define CURVE "prime256v1"
+#define PRIVATE_BEGIN "-----BEGIN PRIVATE KEY-----"
 #define FINGERPRINT_BYTES 16
 #define MAGIC "CRYPTED\x03\x07"
 #define MAGIC_LENGTH 9
@@ -142,16 +143,17 @@ int
 mail_key_identify(struct span pem, char fingerprint_out[MAIL_KEY_FINGERPRINT],
 	struct strbuf *public_out, struct err *err)
 {
-	EVP_PKEY *key = pem.length > 0 && pem.length <= MAIL_KEY_PEM_MAX
-				? read_private(pem)
-				: NULL;
+	/* Dovecot takes nothing before it, and no other form. */
+	bool fits = span_starts_with(pem, PRIVATE_BEGIN) &&
+		    pem.length <= MAIL_KEY_PEM_MAX;
+	EVP_PKEY *key = fits ? read_private(pem) : NULL;
 	bool done = key != NULL && write_fingerprint(key, fingerprint_out) &&
 		    (public_out == NULL || write_public(key, public_out));
 
 	EVP_PKEY_free(key);
 	return done ? 0
 		    : err_set(err, ERR_CORRUPT,
-			      "this is no whole private EC key in PEM");
+			      "this is no whole private EC key, which begins with " PRIVATE_BEGIN);
 }
 
 static int

@@ -40,7 +40,8 @@ void mail_key_public_path(const struct paths *paths, char path_out[PATHS_MAX]);
 MUST_CHECK int mail_key_make(struct secret *pem_out, struct err *err);
 /*
  * The fingerprint of a private key in PEM. public_out (may be NULL) gets
- * its public half, as PEM. ERR_CORRUPT when it is no whole private EC key.
+ * its public half, as PEM. ERR_CORRUPT when it is no whole private EC key
+ * in the form that Dovecot takes (PKCS 8, without a password).
  */
 MUST_CHECK int mail_key_identify(struct span pem,
 	char fingerprint_out[MAIL_KEY_FINGERPRINT], struct strbuf *public_out,

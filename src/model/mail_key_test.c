@@ -18,6 +18,13 @@
 	"xuSk0esbaCiaqRc6vYv7ytZC/VmhRANCAARl8k/s27yySxWaB+GudcWsgh9iCZo9\n"   \
 	"jJxPP2JN131cml5Lk0mkhM6vD0eL6TTgdyFeitWfOa1DubR9sGa9pOG0\n"           \
 	"-----END PRIVATE KEY-----\n"
+/* The same kind of key, as `openssl ecparam -genkey` writes it. */
+#define TEST_OTHER_FORM                                                        \
+	"-----BEGIN EC PRIVATE KEY-----\n"                                     \
+	"MHcCAQEEIImVwdoeNKNYjL7tS8bkpNHrG2gomqkXOr2L+8rWQv1ZoAoGCCqGSM49\n"   \
+	"AwEHoUQDQgAEZfJP7Nu8sksVmgfhrnXFrIIfYgmaPYycTz9iTdd9XJpeS5NJpITO\n"   \
+	"rw9Hi+k04HchXorVnzmtQ7m0fbBmvaThtA==\n"                               \
+	"-----END EC PRIVATE KEY-----\n"
 #define TEST_ID "1aee3918b5786ef40de2a2331b428d5f"
 #define HEAD                                                                   \
 	"4352595054454403070200000002000000ff060960864801650304012e"           \
@@ -33,7 +40,9 @@ test_identify(UNUSED void **state)
 		bool good;
 	} CASES[] = {
 		{ "whole", TEST_KEY, 0, true },
-		{ "text before it", "copy of 2026\n" TEST_KEY, 0, true },
+		{ "text behind it", TEST_KEY "\ncopy of 2026\n", 0, true },
+		{ "text before it", "copy of 2026\n" TEST_KEY, 0, false },
+		{ "another form", TEST_OTHER_FORM, 0, false },
 		{ "cut", TEST_KEY, 100, false },
 		{ "last line lost", TEST_KEY, sizeof(TEST_KEY) - 30, false },
 		{ "empty", "", 0, false },

@@ -204,7 +204,7 @@ def test_a_lost_key_comes_back(instance, tmp_path):
     assert again.returncode == 4 and "exists" in again.stderr
     fingerprint = keys(instance)["seal"]["fingerprint"]
     os.unlink(seal)
-    assert levels(examine(instance)[1]["keys"]) == {"failed"}
+    assert "failed" in levels(examine(instance)[1]["keys"])
     instance.run("key", "import", copy)
     with open(seal, "rb") as file:
         assert file.read() == secret
