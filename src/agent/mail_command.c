@@ -25,6 +25,7 @@
 #define BACKGROUND_NICE 10
 
 static const char *const JOBS[] = { "mailherd", NULL };
+static const char *const *const ROOT = NULL; /* a person at the machine */
 
 static const char *const INDEX[] = { "index", NULL };
 static const char *const FTS_RESCAN[] = { "fts", "rescan", NULL };
@@ -32,6 +33,74 @@ static const char *const FTS_OPTIMIZE[] = { "fts", "optimize", NULL };
 
 static const struct mail_word ALL_FOLDERS[] = {
 	{ .text = "*" },
+	{ .text = NULL },
+};
+/* Messages that users deleted: engines/dovecot, namespace deleted. */
+#define DELETED ".deleted/*"
+#define FOLDER_LENGTH_MAX 1024
+#define UIDS_LENGTH_MAX 16384
+
+static const char *const EXPUNGE[] = { "expunge", NULL };
+static const char *const MOVE[] = { "move", NULL };
+static const char *const MAILBOX_CREATE[] = { "mailbox", "create", NULL };
+static const char *const QUOTA_GET[] = { "-f", "tab", "quota", "get", NULL };
+static const char *const FETCH[] = { "-f", "tab", "fetch", NULL };
+
+static const struct mail_word EXPUNGE_OLD[] = {
+	{ .text = "mailbox" },
+	{ .text = DELETED },
+	{ .text = "savedbefore" },
+	{ .parameter = "age", .length_max = 8, .required = true },
+	{ .text = NULL },
+};
+static const struct mail_word LIST_DELETED[] = {
+	{ .text = "guid uid date.saved.unixtime size.physical mailbox hdr.from hdr.subject" },
+	{ .text = "mailbox",
+		.parameter = "folder",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = "savedsince", .parameter = "since", .length_max = 64 },
+	{ .text = "subject", .parameter = "subject", .length_max = 256 },
+	{ .text = NULL },
+};
+static const struct mail_word LIST_GUIDS[] = {
+	{ .text = "guid" },
+	{ .text = "mailbox",
+		.parameter = "folder",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = NULL },
+};
+static const struct mail_word CREATE_FOLDER[] = {
+	{ .text = "-s" },
+	{ .parameter = "folder",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = NULL },
+};
+static const struct mail_word MOVE_BACK[] = {
+	{ .parameter = "folder",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = "mailbox",
+		.parameter = "from",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = "uid",
+		.parameter = "uids",
+		.length_max = UIDS_LENGTH_MAX,
+		.required = true },
+	{ .text = NULL },
+};
+static const struct mail_word DROP_DELETED[] = {
+	{ .text = "mailbox",
+		.parameter = "from",
+		.length_max = FOLDER_LENGTH_MAX,
+		.required = true },
+	{ .text = "uid",
+		.parameter = "uids",
+		.length_max = UIDS_LENGTH_MAX,
+		.required = true },
 	{ .text = NULL },
 };
 static const struct mail_word NO_WORDS[] = { { .text = NULL } };
@@ -43,6 +112,14 @@ const struct mail_command MAIL_COMMANDS[] = {
 	  HOUR_MS },
 	{ "fts-optimize", FTS_OPTIMIZE, NO_WORDS, JOBS, BACKGROUND_NICE, 1,
 	  HOUR_MS },
+	{ "expunge-old", EXPUNGE, EXPUNGE_OLD, JOBS, BACKGROUND_NICE, 1,
+	  HOUR_MS },
+	{ "quota-get", QUOTA_GET, NO_WORDS, ROOT, 0, 2, HOUR_MS },
+	{ "deleted-list", FETCH, LIST_DELETED, ROOT, 0, 2, HOUR_MS },
+	{ "deleted-guids", FETCH, LIST_GUIDS, ROOT, 0, 2, HOUR_MS },
+	{ "deleted-create", MAILBOX_CREATE, CREATE_FOLDER, ROOT, 0, 2, HOUR_MS },
+	{ "deleted-move", MOVE, MOVE_BACK, ROOT, 0, 2, HOUR_MS },
+	{ "deleted-drop", EXPUNGE, DROP_DELETED, ROOT, 0, 2, HOUR_MS },
 	{ .name = NULL },
 };
 

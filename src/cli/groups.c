@@ -12,6 +12,7 @@ const struct command *const command_groups[] = {
 	domain_commands,
 	alias_domain_commands,
 	mailbox_commands,
+	mail_commands,
 	alias_commands,
 	app_password_commands,
 	dns_commands,

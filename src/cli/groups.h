@@ -68,6 +68,7 @@ extern const struct command key_commands[];
 extern const struct command domain_commands[];
 extern const struct command alias_domain_commands[];
 extern const struct command mailbox_commands[];
+extern const struct command mail_commands[];
 extern const struct command alias_commands[];
 extern const struct command app_password_commands[];
 

@@ -28,6 +28,7 @@ static const struct service SERVICE = {
 		.network = JAIL_UNIX_ONLY,
 		.paths = PATHS,
 	},
+	.pre_jail = program_prepare,
 	.post_jail = program_start,
 	.drain = program_drain,
 	.drain_ms = 3000,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "io/health.h"
@@ -16,9 +17,11 @@
 #include "jobs/core_holder.h"
 #include "jobs/dkim_projector.h"
 #include "jobs/effects.h"
+#include "jobs/expunger.h"
 #include "jobs/garbage_collector.h"
 #include "jobs/runner.h"
 #include "jobs/store_keeper.h"
+#include "model/instance.h"
 #include "model/seal.h"
 #include "store/db.h"
 
@@ -33,6 +36,8 @@ struct program {
 	struct runner *runner;
 	struct store_keeper *keeper;
 	struct garbage_collector *collector;
+	int undelete_days; /* mail.undelete_days; -1: not known */
+	struct expunger *expunger;
 	struct effects effects;
 	char agent_socket[PATHS_MAX + 32];
 	char redis_socket[PATHS_MAX + 32];
@@ -80,6 +85,9 @@ on_opened(struct db *core, void *context)
 		store_keeper_new(state->loop, core, program->agent_socket);
 	program->collector =
 		garbage_collector_new(state->loop, core, program->agent_socket);
+	if (program->undelete_days >= 0)
+		program->expunger = expunger_new(state->loop, core,
+			program->undelete_days, program->agent_socket);
 	program->commits = commit_watch_new(state->loop, core,
 		program->core_directory, on_committed, program);
 	service_ready(state);
@@ -93,10 +101,40 @@ on_replaced(void *context)
 	service_done(program->state);
 }
 
+static struct program *
+program_new(struct service_state *state)
+{
+	struct program *program = xmalloc(sizeof(*program));
+
+	state->program = program;
+	program->state = state;
+	program->undelete_days = -1;
+	return program;
+}
+
+/* What is wrong with mailherd.conf is for others to say and no hindrance. */
+MUST_CHECK int
+program_prepare(struct service_state *state, struct err *err)
+{
+	struct program *program = program_new(state);
+	struct arena *arena = arena_new();
+	struct instance instance;
+
+	if (instance_load_or_last(&state->paths, arena, &instance, err) >= 0)
+		program->undelete_days = instance.mail_undelete_days;
+	else
+		log_warn("mail.undelete_days is not known, keeping deleted"
+			 " messages",
+			LOG_ERR(err));
+	arena_free(&arena);
+	return 0;
+}
+
 MUST_CHECK int
 program_start(struct service_state *state, struct err *err UNUSED)
 {
-	struct program *program = xmalloc(sizeof(*program));
+	struct program *program =
+		state->program ? state->program : program_new(state);
 	struct core_holder_options holder = { .paths = &state->paths,
 		.agent_socket = program->agent_socket,
 		.opened = on_opened,
@@ -104,8 +142,6 @@ program_start(struct service_state *state, struct err *err UNUSED)
 		.context = program };
 	struct err cause;
 
-	state->program = program;
-	program->state = state;
 	set_paths(program, &state->paths);
 	umask(SHARED_UMASK);
 	if (seal_load(&state->paths, &program->seal, &cause) < 0)
@@ -141,6 +177,7 @@ program_drain(struct service_state *state)
 
 	commit_watch_free(&program->commits);
 	garbage_collector_free(&program->collector);
+	expunger_free(&program->expunger);
 	if (program->runner)
 		runner_stop(program->runner, on_runner_idle, program);
 	else

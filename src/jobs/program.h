@@ -10,6 +10,7 @@
 
 #include "io/service.h"
 
+MUST_CHECK int program_prepare(struct service_state *state, struct err *err);
 MUST_CHECK int program_start(struct service_state *state, struct err *err);
 void program_drain(struct service_state *state);
 

@@ -20,6 +20,7 @@
 #define ZONEINFO "/usr/share/zoneinfo"
 #define LIST_SEPARATORS " \t,"
 #define LOG_FILE_MIB_MAX 1024
+#define UNDELETE_DAYS_MAX 365
 #define LOG_FILES_MAX 60 /* what mailherd logs reads */
 #define SEARCH_LAG_MAX 3600
 #define SEARCH_MIB_MIN 256
@@ -247,6 +248,13 @@ parse_log_files(UNUSED struct reader *reader, const struct key_rule *rule,
 	const char *value, void *target, struct err *err)
 {
 	return parse_number(rule, value, 2, LOG_FILES_MAX, target, err);
+}
+
+static int
+parse_undelete_days(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 0, UNDELETE_DAYS_MAX, target, err);
 }
 
 /* clang-format off */
@@ -521,6 +529,9 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 	X("mail.compression", "lz4", false, parse_compression,                 \
 		mail_compression, NULL, NULL,                                  \
 		"How new mail is compressed on disk: none, lz4 (fast), zstd (smaller)") \
+	X("mail.undelete_days", "7", false, parse_undelete_days,               \
+		mail_undelete_days, NULL, NULL,                                \
+		"Days for which messages that a user deleted can be brought back; 0: they are gone at once") \
 	X("log.file_size", "10", false, parse_log_size, log_file_mib, NULL, NULL, \
 		"Size in MiB at which a service's log goes on in a new file")  \
 	X("log.files", "5", false, parse_log_files, log_files, NULL, NULL,     \

@@ -76,6 +76,7 @@ struct instance {
 	const char *smtp_source[INSTANCE_LIST_MAX];
 	bool mail_encryption; /* of new mail, on disk */
 	enum instance_compression mail_compression;
+	int mail_undelete_days; /* 0: off */
 	int log_file_mib;
 	int log_files; /* of a service, the one that is written among them */
 	/* Full-text search. */

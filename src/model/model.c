@@ -174,6 +174,8 @@ model_list(struct model *model, const struct resource *resource,
 	int status = 0;
 
 	strbuf_init(&after, 1024);
+	if (list->after != NULL)
+		strbuf_add_text(&after, list->after);
 	while (status == 0 && left > 0 && count == LIST_SLICE) {
 		int64_t slice = left < LIST_SLICE ? left : LIST_SLICE;
 		void *objects;

@@ -52,6 +52,7 @@ MUST_CHECK int model_batch_end(
 struct model_list {
 	const char *owner;
 	const char *search;
+	const char *after; /* begins behind this key */
 	int64_t limit;
 };
 

@@ -8,7 +8,8 @@
  *          mail_compression search_part_length search_workers search_memory
  *          search_cache; per engine etc state overrides
  * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol
- *          mail_encryption has_mail_compression search; has_NAME for each list
+ *          mail_encryption mail_undelete has_mail_compression search;
+ *          has_NAME for each list
  * lists    forwarders networks trusted_proxies: {{.}}; networks have
  *          {{postfix_network}} (IPv6 in brackets), too
  *          mail_keys_imported, those whose files are there: path, number (2...)
@@ -228,6 +229,8 @@ add_mail(struct arena *arena, struct template_scope *scope,
 	template_set(
 		scope, "mail_key_public", arena_strdup(arena, path), "--root");
 	add_imported_keys(arena, scope, paths);
+	template_set_flag(
+		scope, "mail_undelete", instance->mail_undelete_days > 0);
 	template_set_flag(scope, "mail_encryption", instance->mail_encryption);
 	template_set_flag(scope, "has_mail_compression",
 		instance->mail_compression != COMPRESSION_NONE);

@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from lib.imap import imap_login, imap_may_login
+from lib.imap import Pop3, imap_login, imap_may_login
 from lib.lmtp import Lmtp
 from lib.smtp import make_mark, make_message
-from lib.suite import CommandError, Suite
+from lib.suite import CommandError, PASSWORD, Suite
 from lib.wait import wait_for
 
 DOMAIN = "undelete.example.org"
@@ -91,6 +91,124 @@ def is_mark(path):
     """The empty file in the place of a home that was moved."""
     status = os.lstat(path)
     return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
+def deleted(suite, address, *words):
+    return suite.mailherd("mail", "deleted", address, *words, json=True)
+
+
+def expunge(session, folder="INBOX"):
+    session.select('"%s"' % folder)
+    session.store("1:*", "+FLAGS", "\\Deleted")
+    session.expunge()
+
+
+# Messages
+
+
+def test_messages_come_back(suite, session):
+    address = suite.add_mailbox("ida@" + DOMAIN)
+    imap = session(address)
+    marks = [make_mark() for _ in range(4)]
+    imap.create("Work")
+    imap.create("Work/Sub")
+    when = '"01-Feb-2020 10:00:00 +0000"'
+    imap.append("INBOX", "(\\Seen \\Flagged)", when, make_message(marks[0]))
+    imap.append("Work/Sub", None, None, make_message(marks[1]))
+    imap.append("INBOX", None, None, make_message(marks[2]))
+    imap.append("Work", None, None, make_message(marks[3]))
+    # A move and a copy leave nothing behind.
+    imap.select("Work")
+    imap.uid("MOVE", "1", "INBOX")
+    assert deleted(suite, address) == []
+    expunge(imap)
+    imap.delete("Work/Sub")
+    imap.delete("Work")
+    rows = deleted(suite, address)
+    assert sorted(row["folder"] for row in rows) == [
+        "INBOX", "INBOX", "INBOX", "Work/Sub"]
+    assert all(row["deleted"] > time.time() - 300 and row["size"] > 0
+               for row in rows)
+    # Not counted, not seen, not to be reached.
+    assert b"STORAGE 0 " in imap.getquota('"User quota"')[1][0]
+    assert b".deleted" not in repr(imap.list()).encode()
+    for name in (".deleted/INBOX", ".deleted/Work/Sub", ".deleted"):
+        assert imap.select('"%s"' % name)[0] == "NO"
+        assert imap.status('"%s"' % name, "(MESSAGES)")[0] == "NO"
+        assert imap.create('"%s/more"' % name)[0] == "NO"
+        assert imap.delete('"%s"' % name)[0] == "NO"
+        assert imap.append('"%s"' % name, None, None,
+                           make_message("x"))[0] == "NO"
+    assert imap.rename("Trash", '".deleted/Trash"')[0] == "NO"
+
+    dry = suite.mailherd("mail", "undelete", address, "--dry-run")
+    assert "Work/Sub" in dry and len(deleted(suite, address)) == 4
+    assert len(deleted(suite, address, "--folder", "Work/Sub")) == 1
+    assert deleted(suite, address, "--subject", "no such words") == []
+    assert len(deleted(suite, address, "--since", "1h")) == 4
+    suite.mailherd("mail", "undelete", address, "--folder", "Work/Sub")
+    said = suite.mailherd("mail", "undelete", address)
+    assert "3 messages" in said
+    assert "0 messages" in suite.mailherd("mail", "undelete", address)
+    imap = session(address)
+    assert holds(imap, marks[1], "Work/Sub") == 1
+    for mark in (marks[0], marks[2], marks[3]):
+        assert holds(imap, mark) == 1
+    number = imap.search(None, "TEXT", marks[0])[1][0].decode()
+    text = imap.fetch(number, "(FLAGS INTERNALDATE)")[1][0]
+    assert b"\\Flagged" in text and b"\\Seen" in text
+    assert b"\\Deleted" not in text and b"01-Feb-2020" in text
+
+
+def test_pop3_and_the_end_of_time(lab, suite, session):
+    address = suite.add_mailbox("jan@" + DOMAIN)
+    mark = deliver(suite, address)
+    pop = Pop3(lab.client, suite.host.ipv4)
+    pop.user(address)
+    pop.pass_(PASSWORD)
+    pop.dele(1)
+    pop.quit()
+    wait_for(lambda: len(deleted(suite, address)) == 1, 10, "deleted")
+    # As the jobs do, with an age of nothing.
+    suite.exec("doveadm", "expunge", "-u", address, "mailbox", ".deleted/*",
+               "savedbefore", "7d")
+    assert len(deleted(suite, address)) == 1
+
+    def is_over():
+        suite.exec("doveadm", "expunge", "-u", address, "mailbox",
+                   ".deleted/*", "savedbefore", "0s")
+        return deleted(suite, address) == []
+    wait_for(is_over, 10, "end of time")
+    assert holds(session(address), mark) == 0
+
+
+def test_no_filter_files_into_it(suite, session):
+    address = suite.add_mailbox("kai@" + DOMAIN)
+    script = os.path.join(home_of(suite, address), ".dovecot.sieve")
+    deliver(suite, address)
+    with open(script, "w", encoding="ascii") as out:
+        out.write('require "fileinto"; fileinto ".deleted/INBOX";')
+    mark = deliver(suite, address)
+    assert deleted(suite, address) == []
+    assert holds(session(address), mark) == 1
+
+
+def test_a_full_mailbox_says_so(suite, session):
+    address = suite.add_mailbox("lea@" + DOMAIN, quota="1M")
+    imap = session(address)
+    for _ in range(2):
+        imap.append("INBOX", None, None,
+                    make_message(make_mark(), body="x" * 600000))
+        expunge(imap)
+    imap.append("INBOX", None, None,
+                make_message(make_mark(), body="x" * 600000))
+    with pytest.raises(CommandError) as refused:
+        suite.mailherd("mail", "undelete", address, json=True)
+    assert refused.value.error["code"] == "limit"
+    assert len(deleted(suite, address)) == 2
+    suite.edit_mailbox(address, quota="10M")
+    suite.mailherd("mail", "undelete", address)
+    assert deleted(suite, address) == []
 
 
 # Mailboxes
