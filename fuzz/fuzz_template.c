@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
+#include "base/template.h"
 #include "fuzz.h"
-#include "render/template.h"
 
 #define OUT_MAX 65536
 

@@ -11,7 +11,7 @@
 
 #include "base/fs.h"
 #include "base/strbuf.h"
-#include "render/template.h"
+#include "base/template.h"
 #include "render/values.h"
 
 static int

@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 #include "base/paths.h"
+#include "base/template.h"
 #include "model/instance.h"
-#include "render/template.h"
 
 /* Lives in arena, as does what it points to. */
 struct template_scope *values_instance(struct arena *arena,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Templates of configuration files: a subset of mustache(5).
+ * Templates of configuration files and of mail: a subset of mustache(5).
  *
  *	{{name}}            the value, escaped for the file's format
  *	{{.}}               the item of a list that has no members
@@ -15,8 +15,8 @@
  * so that a misspelt one cannot pass as empty. Lines on which only such
  * marks other than {{name}} stand leave nothing behind.
  */
-#ifndef RENDER_TEMPLATE_H
-#define RENDER_TEMPLATE_H
+#ifndef BASE_TEMPLATE_H
+#define BASE_TEMPLATE_H
 
 #include <stdbool.h>
 

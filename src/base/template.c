@@ -4,7 +4,7 @@
  * list is read again for each item; one that is not shown is read with
  * emit off, so that mistakes in it are found all the same.
  */
-#include "render/template.h"
+#include "base/template.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +157,7 @@ static const struct template_escaper ESCAPERS[] = {
 	{ "redis", true, false, " \"'\\#", NULL },
 	{ "lua", true, false, "", QUOTED },
 	{ "html", true, true, "", HTML },
+	{ "text", true, true, "", NULL },
 };
 
 const struct template_escaper *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What comes out of templates, and what is refused by name and line. */
-#include "render/template.h"
+#include "base/template.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
