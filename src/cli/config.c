@@ -154,6 +154,11 @@ static const struct command_option SHOW_OPTIONS[] = {
 
 static const struct command_option SET_OPTIONS[] = {
 	{ .name = "unset", .sentence = "Return to the default" },
+	{ .name = "file",
+		.value = "FILE",
+		.is_file = true,
+		.sentence =
+			"The value is what FILE (- for standard input) contains" },
 	{ .name = "apply",
 		.sentence =
 			"Bring it into force at once, as mailherd restart --changed does" },
@@ -179,7 +184,7 @@ const struct command config_commands[] = {
 		.arguments_max = COMMAND_ANY_COUNT,
 		.options = SET_OPTIONS,
 		.description =
-			"Several values make a list. A value that can not be is refused; one that goes into mailherd.conf is first shown to every engine's own check, and what they refuse leaves the file as it was. Settings of the database are in force at once; for the others it is said what is needed." },
+			"Several values make a list. A value that can not be is refused; one that goes into mailherd.conf is first shown to every engine's own check, and what they refuse leaves the file as it was. --file takes a text of the database, such as quota.warning_text, from a file. Settings of the database are in force at once; for the others it is said what is needed." },
 	{ .name = "config check",
 		.usage = "",
 		.summary =

@@ -15,6 +15,12 @@
 int config_show(struct command_call *call);
 int config_set(struct command_call *call);
 
+/* The file as a value of the option. */
+MUST_CHECK int config_text_read(int fd, const struct option *option,
+	struct arena *arena, const char **text_out, struct err *err);
+/* At least one word, NULL-ended. */
+const char *config_text_join(const char *const *values, struct arena *arena);
+
 /* ERR_NOT_FOUND with a remedy when there is no option of that name. */
 MUST_CHECK int config_find(
 	const char *name, struct option *option_out, struct err *err);

@@ -43,6 +43,7 @@ struct change {
 	struct option option;
 	const char *const *values; /* NULL-ended; none with unset */
 	bool unset;
+	int file; /* that holds the value; -1: none */
 	bool checked; /* by the engines */
 	bool same; /* it said so already */
 };
@@ -144,22 +145,38 @@ change_file(struct change *change, struct err *err)
 	return status;
 }
 
+/* NULL: the default again. */
+static int
+find_text(const struct change *change, const char **text_out, struct err *err)
+{
+	struct arena *arena = change->call->arena;
+
+	if (change->file >= 0)
+		return config_text_read(
+			change->file, &change->option, arena, text_out, err);
+	if (change->unset)
+		return 0;
+	if (!change->option.repeatable && change->values[1] != NULL)
+		return err_field(err, ERR_INVALID, change->option.name,
+			"%s takes one value", change->option.name);
+	*text_out = config_text_join(change->values, arena);
+	return 0;
+}
+
 static int
 change_database(struct change *change, struct err *err)
 {
 	struct command_call *call = change->call;
 	struct model model;
+	const char *text = NULL;
 	int status;
 
-	if (!change->unset && change->values[1] != NULL)
-		return err_field(err, ERR_INVALID, change->option.name,
-			"%s takes one value", change->option.name);
-	if (command_drop(&call->paths, err) != 0 ||
+	if (find_text(change, &text, err) != 0 ||
+		command_drop(&call->paths, err) != 0 ||
 		model_open(&call->paths, call->actor, call->arena, &model,
 			err) != 0)
 		return -1;
-	status = setting_store(&model, change->option.setting,
-		change->unset ? NULL : change->values[0], err);
+	status = setting_store(&model, change->option.setting, text, err);
 	model_close(&model);
 	return status;
 }
@@ -220,6 +237,20 @@ check_values(const struct change *change, struct err *err)
 {
 	bool given = change->values[0] != NULL;
 
+	if (change->file >= 0) {
+		if (change->option.place == OPTION_DATABASE && !given &&
+			!change->unset)
+			return 0;
+		(void)err_field(err, ERR_INVALID, "file",
+			change->option.place == OPTION_FILE
+				? "%s is no text that is read from a file"
+				: "%s is given by --file alone",
+			change->option.name);
+		return err_remedy(err, "leave %s out",
+			change->option.place == OPTION_FILE
+				? "--file"
+				: "values and --unset");
+	}
 	if (given != change->unset)
 		return 0;
 	(void)err_field(err, ERR_INVALID, change->option.name,
@@ -234,7 +265,8 @@ config_set(struct command_call *call)
 {
 	struct change change = { .call = call,
 		.values = call->arguments + 1,
-		.unset = command_option(call, "unset") != NULL };
+		.unset = command_option(call, "unset") != NULL,
+		.file = command_option_file(call, "file") };
 	struct err err = { 0 };
 	int status;
 

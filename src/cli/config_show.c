@@ -191,11 +191,32 @@ write_view(struct show *show, const struct view *view)
 	json_object_close(&show->json);
 }
 
+/* A page of text is not for a table. */
+static const char *
+brief(struct show *show, const struct view *view)
+{
+	if (!view->option.is_long)
+		return view->value;
+	return arena_printf(show->call->arena,
+		"a text of %zu bytes: config show %s", strlen(view->value),
+		view->option.name);
+}
+
+static void
+print_value(const char *value)
+{
+	size_t length = strlen(value);
+
+	(void)fputs(value, stdout);
+	if (length == 0 || value[length - 1] != '\n')
+		(void)putchar('\n');
+}
+
 static void
 print_view(struct show *show, struct table *table, const struct view *view)
 {
 	table_cell(table, view->option.name);
-	table_cell(table, view->value);
+	table_cell(table, brief(show, view));
 	if (show->why)
 		table_cell(table, describe_origin(show, view));
 	table_row_end(table);
@@ -315,7 +336,7 @@ show_one(struct show *show, const char *name, struct err *err)
 		return -1;
 	write_view(show, &view);
 	if (!show->call->json)
-		puts(view.value);
+		print_value(view.value);
 	if (!show->call->json && show->why)
 		puts(describe_origin(show, &view));
 	return 0;

@@ -148,11 +148,16 @@ print_options(enum option_place place)
 		if (option.place != place)
 			continue;
 		(void)printf("| `%s` | ", option.name);
-		print_code(option.default_value);
+		if (option.is_long)
+			(void)fputs("a text in English", stdout);
+		else
+			print_code(option.default_value);
 		(void)printf("%s| %s%s |\n",
 			option.default_value[0] == '\0' ? "" : " ",
 			option.sentence,
-			option.repeatable ? "; may stand several times" : "");
+			option.repeatable && place == OPTION_FILE
+				? "; may stand several times"
+				: "");
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "model/mailbox.h"
 #include "model/outbox.h"
 
+#define BCC_MAX 20
 #define COUNT_MAX 10000000
 #define BYTES_MAX (INT64_C(1) << 53)
 
@@ -46,6 +47,12 @@ static const struct field FIELDS[] = {
 	{ FIELD(quota), .type = FIELD_SIZE, .min = 1, .max = BYTES_MAX,
 	  .default_text = "1T", .flags = LIMITS | FIELD_SHORT,
 	  .sentence = "Quota that all mailboxes have together" },
+	{ FIELD(quota_warning_bcc), .type = FIELD_LIST, .max = BCC_MAX,
+	  .flags = LIMITS,
+	  .sentence = "Who gets a copy when a mailbox is warned of its quota" },
+	{ FIELD(quota_warning_bcc_active), .type = FIELD_BOOL,
+	  .default_text = "yes", .flags = LIMITS,
+	  .sentence = "Whether those copies are sent" },
 	{ FIELD(mailboxes), .type = FIELD_NUMBER, .flags = FIELD_SHORT,
 	  .sentence = "Mailboxes there are" },
 	{ FIELD(aliases), .type = FIELD_NUMBER, .flags = FIELD_SHORT,
@@ -171,6 +178,33 @@ check_use(struct model *model, const struct domain *old,
 		       : 0;
 }
 
+/* The one form of each address, each once. */
+static int
+canonical_bcc(struct model *model, struct domain *domain, struct err *err)
+{
+	const char *const *given = domain->quota_warning_bcc;
+	const char **list;
+	size_t count = 0;
+
+	if (given == NULL)
+		return 0;
+	list = arena_alloc(model->arena, (BCC_MAX + 1) * sizeof(*list));
+	for (size_t i = 0; given[i] != NULL && i < BCC_MAX; i++) {
+		char address[ADDRESS_MAX];
+		size_t same = 0;
+
+		if (address_canonical(given[i], false, "quota_warning_bcc",
+			    address, err) != 0)
+			return -1;
+		while (same < count && strcmp(list[same], address) != 0)
+			same++;
+		if (same == count)
+			list[count++] = arena_strdup(model->arena, address);
+	}
+	domain->quota_warning_bcc = list;
+	return 0;
+}
+
 static int
 add_rows(struct model *model, struct domain *domain, struct dkim_draft *key,
 	struct err *err)
@@ -191,6 +225,7 @@ domain_add(struct model *model, const struct domain *domain, struct domain *out,
 	int status;
 
 	if (check_limits(domain, err) != 0 ||
+		canonical_bcc(model, &added, err) != 0 ||
 		address_domain(domain->name, "name", name, err) != 0)
 		return -1;
 	added.id = 0;
@@ -231,6 +266,7 @@ edit_rows(struct model *model, const char *name, const struct domain *change,
 	resource_merge(&domain_resource, change, given, edited);
 	edited->modified = clock_wall_seconds();
 	if (check_limits(edited, err) != 0 ||
+		canonical_bcc(model, edited, err) != 0 ||
 		check_use(model, &old, edited, err) != 0 ||
 		model_update(model, &domain_resource, &old, edited, err) != 0)
 		return -1;

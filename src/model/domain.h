@@ -19,6 +19,9 @@ struct domain {
 	int64_t default_quota; /* bytes, of a new mailbox */
 	int64_t max_quota; /* bytes, of one mailbox */
 	int64_t quota; /* bytes, of all mailboxes together */
+	/* Who gets a copy of quota warnings, and whether they do now. */
+	const char *const *quota_warning_bcc;
+	bool quota_warning_bcc_active;
 	int64_t mailboxes; /* kept: how many there are */
 	int64_t aliases;
 	int64_t quota_used; /* promised to mailboxes */

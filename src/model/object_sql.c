@@ -8,7 +8,8 @@
 /* clang-format off */
 #define DOMAIN_COLUMNS                                                         \
 	"id, name, description, active, max_mailboxes, max_aliases,"           \
-	" default_quota, max_quota, quota, mailboxes, aliases, quota_used,"    \
+	" default_quota, max_quota, quota, quota_warning_bcc,"                 \
+	" quota_warning_bcc_active, mailboxes, aliases, quota_used,"           \
 	" created, modified"
 #define DOMAIN_SEARCH                                                          \
 	" AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0 OR instr(lower(description), lower(?2)) > 0)"
@@ -19,12 +20,15 @@ const struct db_statement DOMAIN_SQL[DOMAIN_SQL_COUNT] = {
 	[RESOURCE_INSERT] = { "domain-insert",
 		"INSERT INTO domain (id, name, description, active,"
 		" max_mailboxes, max_aliases, default_quota, max_quota, quota,"
+		" quota_warning_bcc, quota_warning_bcc_active,"
 		" created, modified)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", NULL },
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+		" ?13)", NULL },
 	[RESOURCE_UPDATE] = { "domain-update",
 		"UPDATE domain SET name = ?2, description = ?3, active = ?4,"
 		" max_mailboxes = ?5, max_aliases = ?6, default_quota = ?7,"
-		" max_quota = ?8, quota = ?9, created = ?10, modified = ?11"
+		" max_quota = ?8, quota = ?9, quota_warning_bcc = ?10,"
+		" quota_warning_bcc_active = ?11, created = ?12, modified = ?13"
 		" WHERE id = ?1", NULL },
 	[RESOURCE_DELETE] = { "domain-delete",
 		"DELETE FROM domain WHERE id = ?1", NULL },

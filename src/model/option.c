@@ -30,7 +30,9 @@ option_at(size_t index, struct option *option_out)
 		.default_value = setting->default_text,
 		.sentence = setting->sentence,
 		.place = OPTION_DATABASE,
-		.setting = (enum setting_name)index };
+		.setting = (enum setting_name)index,
+		.repeatable = setting->kind == SETTING_WORDS,
+		.is_long = setting->kind == SETTING_LINES };
 	return true;
 }
 

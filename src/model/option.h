@@ -25,7 +25,8 @@ struct option {
 	const char *sentence;
 	enum option_place place;
 	enum setting_name setting; /* of OPTION_DATABASE */
-	bool repeatable;
+	bool repeatable; /* also: several values are joined */
+	bool is_long; /* a text of several lines */
 };
 
 /* Keys of the file first. False beyond the last one. */

@@ -10,9 +10,11 @@
 
 #include "base/config.h"
 #include "base/span.h"
+#include "base/strbuf.h"
 #include "base/utf8.h"
 
 #define LIST_SEPARATORS " \t\r\n,;"
+#define LIST_COLUMN_MAX (64 * 1024)
 #define SECRET_MASK "***"
 #define UNIT_STEP 1024
 
@@ -400,11 +402,22 @@ list_read(struct db_query *q, int column, void *member, struct arena *arena)
 		list_append(NULL, text == NULL ? "" : text, arena);
 }
 
+/* Of a list that has a column: long lists have tables of their own. */
 static void
-list_bind(
-	UNUSED struct db_query *q, UNUSED int index, UNUSED const void *member)
+list_bind(struct db_query *q, int index, const void *member)
 {
-	BUG_ON(true); /* lists have tables of their own */
+	const char *const *list = *(const char *const *const *)member;
+	struct strbuf text;
+
+	strbuf_init(&text, LIST_COLUMN_MAX);
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		if (i > 0)
+			strbuf_add_char(&text, ' ');
+		strbuf_add_text(&text, list[i]);
+	}
+	BUG_ON(strbuf_overflowed(&text)); /* the module's rules bound it */
+	db_bind_text(q, index, text.data);
+	strbuf_deinit(&text);
 }
 
 static void

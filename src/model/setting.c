@@ -8,24 +8,64 @@
 #include "base/clock.h"
 #include "base/json_write.h"
 #include "base/span.h"
+#include "base/utf8.h"
+#include "model/address.h"
 #include "model/audit.h"
 #include "model/core_sql.h"
+#include "model/quota_warning.h"
 
 #define TYPE "setting"
-#define JSON_MAX 1024
+#define JSON_MAX (6 * SETTING_TEXT_MAX + 1024) /* every byte escaped */
 
 static const char *const SCHEMES[] = { "BLF-CRYPT", "ARGON2ID", NULL };
 
+static int
+check_levels(const char *text, const char *name, struct err *err)
+{
+	struct quota_levels levels;
+
+	if (quota_levels_parse(text, &levels, err) == 0)
+		return 0;
+	return err_prefix(err, "%s", name);
+}
+
+/* Empty: who it is depends on the mailbox. */
+static int
+check_sender(const char *text, const char *name, struct err *err)
+{
+	char address[ADDRESS_MAX];
+
+	if (text[0] == '\0')
+		return 0;
+	return address_canonical(text, false, name, address, err);
+}
+
 /* clang-format off */
 static const struct setting SETTINGS[SETTING_COUNT] = {
-	[SETTING_PASSWORD_LENGTH] = { "password_length", "8", NULL, 3, 256,
-		"Least number of bytes of a password" },
-	[SETTING_PASSWORD_SCHEME] = { "password_scheme", "BLF-CRYPT", SCHEMES,
-		0, 0, "How new passwords are hashed: BLF-CRYPT or ARGON2ID" },
-	[SETTING_DKIM_BITS] = { "dkim_bits", "2048", NULL, 1024, 4096,
-		"Length of new RSA keys for DKIM" },
-	[SETTING_GARBAGE_DAYS] = { "garbage_days", "7", NULL, 0, 3650,
+	[SETTING_PASSWORD_LENGTH] = { "password_length", "8", SETTING_NUMBER,
+		NULL, 3, 256, NULL, "Least number of bytes of a password" },
+	[SETTING_PASSWORD_SCHEME] = { "password_scheme", "BLF-CRYPT",
+		SETTING_CHOICE, SCHEMES, 0, 0, NULL,
+		"How new passwords are hashed: BLF-CRYPT or ARGON2ID" },
+	[SETTING_DKIM_BITS] = { "dkim_bits", "2048", SETTING_NUMBER, NULL,
+		1024, 4096, NULL, "Length of new RSA keys for DKIM" },
+	[SETTING_GARBAGE_DAYS] = { "garbage_days", "7", SETTING_NUMBER, NULL,
+		0, 3650, NULL,
 		"Days for which a removed mailbox can be brought back with its mail" },
+	[SETTING_QUOTA_WARNINGS] = { "quota.warnings", "80 95 100",
+		SETTING_WORDS, NULL, 0, 100, check_levels,
+		"At which percentages of its quota a mailbox is warned, or off" },
+	[SETTING_QUOTA_WARNING_SENDER] = { "quota.warning_sender", "",
+		SETTING_LINE, NULL, 0, ADDRESS_MAX - 1, check_sender,
+		"Sender of quota warnings; empty: postmaster of the mailbox's domain" },
+	[SETTING_QUOTA_WARNING_SUBJECT] = { "quota.warning_subject",
+		"Your mailbox is {{percent}} % full", SETTING_LINE, NULL, 1,
+		QUOTA_WARNING_SUBJECT_MAX, quota_warning_check,
+		"Subject of quota warnings, a template" },
+	[SETTING_QUOTA_WARNING_TEXT] = { "quota.warning_text",
+		QUOTA_WARNING_TEXT, SETTING_LINES, NULL, 1,
+		QUOTA_WARNING_TEXT_MAX, quota_warning_check,
+		"Text of quota warnings, a template" },
 };
 
 /* clang-format on */
@@ -58,27 +98,20 @@ parse_number(const struct setting *setting, const char *text, int64_t *out)
 	return true;
 }
 
-static bool
-is_value(const struct setting *setting, const char *text)
+static int
+no_number(const struct setting *setting, const char *text, struct err *err)
 {
-	int64_t number;
-
-	return setting->choices != NULL ? is_choice(setting, text)
-					: parse_number(setting, text, &number);
-}
-
-int
-setting_check(enum setting_name name, const char *text, struct err *err)
-{
-	const struct setting *setting = &SETTINGS[name];
-
-	if (is_value(setting, text))
-		return 0;
 	(void)err_field(err, ERR_INVALID, setting->name,
 		"%s can not be \"%.100s\"", setting->name, text);
-	if (setting->choices == NULL)
-		return err_remedy(err, "write a number from %lld to %lld",
-			(long long)setting->min, (long long)setting->max);
+	return err_remedy(err, "write a number from %lld to %lld",
+		(long long)setting->min, (long long)setting->max);
+}
+
+static int
+no_choice(const struct setting *setting, const char *text, struct err *err)
+{
+	(void)err_field(err, ERR_INVALID, setting->name,
+		"%s can not be \"%.100s\"", setting->name, text);
 	(void)err_remedy(err, "choose %s", setting->choices[0]);
 	for (size_t i = 1; err != NULL && setting->choices[i] != NULL; i++) {
 		size_t length = strlen(err->remedy);
@@ -88,6 +121,89 @@ setting_check(enum setting_name name, const char *text, struct err *err)
 			setting->choices[i]);
 	}
 	return -1;
+}
+
+static bool
+is_text_byte(const struct setting *setting, unsigned char byte)
+{
+	if (byte == '\n' || byte == '\t')
+		return setting->kind == SETTING_LINES;
+	return byte >= ' ' && byte != 0x7f;
+}
+
+/* Printable UTF-8; the error says on which line it ends being that. */
+static int
+check_bytes(const struct setting *setting, const char *text, struct err *err)
+{
+	size_t left = strlen(text);
+	int line = 1;
+
+	while (left > 0) {
+		size_t length = utf8_length(text, left);
+		bool is_c1 = length == 2 && (unsigned char)text[0] == 0xc2 &&
+			     (unsigned char)text[1] < 0xa0;
+
+		if (length == 0 || is_c1 ||
+			!is_text_byte(setting, (unsigned char)text[0])) {
+			(void)err_field(err, ERR_INVALID, setting->name,
+				"%s:%d: the byte 0x%02x is no text in UTF-8",
+				setting->name, line, (unsigned char)text[0]);
+			return err_remedy(err,
+				"write it with the character set UTF-8, without control characters%s",
+				setting->kind == SETTING_LINES
+					? ""
+					: " and line ends");
+		}
+		line += text[0] == '\n';
+		text += length;
+		left -= length;
+	}
+	return 0;
+}
+
+static int
+check_text(const struct setting *setting, const char *text, struct err *err)
+{
+	int64_t length = (int64_t)strlen(text);
+
+	if (length > setting->max || length < setting->min) {
+		(void)err_field(err,
+			length < setting->min ? ERR_INVALID : ERR_TOO_BIG,
+			setting->name, "%s has %lld bytes", setting->name,
+			(long long)length);
+		return err_remedy(err, "write %lld to %lld bytes",
+			(long long)setting->min, (long long)setting->max);
+	}
+	if (check_bytes(setting, text, err) != 0)
+		return -1;
+	if (setting->check(text, setting->name, err) == 0)
+		return 0;
+	if (err != NULL)
+		(void)snprintf(
+			err->field, sizeof(err->field), "%s", setting->name);
+	return -1;
+}
+
+int
+setting_check(enum setting_name name, const char *text, struct err *err)
+{
+	const struct setting *setting = &SETTINGS[name];
+	int64_t number;
+
+	switch (setting->kind) {
+	case SETTING_NUMBER:
+		return parse_number(setting, text, &number)
+			       ? 0
+			       : no_number(setting, text, err);
+	case SETTING_CHOICE:
+		return is_choice(setting, text) ? 0
+						: no_choice(setting, text, err);
+	case SETTING_WORDS:
+	case SETTING_LINE:
+	case SETTING_LINES:
+		break;
+	}
+	return check_text(setting, text, err);
 }
 
 int
@@ -101,7 +217,7 @@ setting_text(struct db *core, enum setting_name name, struct arena *arena,
 
 	db_bind_text(&q, 1, setting->name);
 	got = db_step(&q, err);
-	stored = got == 1 && is_value(setting, db_text(&q, 0));
+	stored = got == 1 && setting_check(name, db_text(&q, 0), NULL) == 0;
 	if (got >= 0)
 		*text_out = stored ? arena_strdup(arena, db_text(&q, 0))
 				   : setting->default_text;

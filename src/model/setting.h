@@ -18,17 +18,34 @@ enum setting_name {
 	SETTING_PASSWORD_SCHEME,
 	SETTING_DKIM_BITS,
 	SETTING_GARBAGE_DAYS,
+	SETTING_QUOTA_WARNINGS,
+	SETTING_QUOTA_WARNING_SENDER,
+	SETTING_QUOTA_WARNING_SUBJECT,
+	SETTING_QUOTA_WARNING_TEXT,
 	SETTING_COUNT
+};
+
+enum setting_kind {
+	SETTING_NUMBER, /* from min to max */
+	SETTING_CHOICE, /* one of choices */
+	SETTING_WORDS, /* a line; several values are joined by blanks */
+	SETTING_LINE, /* a text without line ends */
+	SETTING_LINES /* a text with them, better given as a file */
 };
 
 struct setting {
 	const char *name;
 	const char *default_text;
-	const char *const *choices; /* NULL-ended; NULL: it is a number */
+	enum setting_kind kind;
+	const char *const *choices; /* NULL-ended */
 	int64_t min;
-	int64_t max;
+	int64_t max; /* of a text: bytes, at most SETTING_TEXT_MAX */
+	/* Of a text: more that it must be. */
+	int (*check)(const char *text, const char *name, struct err *err);
 	const char *sentence;
 };
+
+#define SETTING_TEXT_MAX 8192
 
 /* The newest change of one; at 0: never. Texts live in the arena given. */
 struct setting_change {

@@ -178,10 +178,18 @@ static const char REMOVED_MAILBOXES[] =
 	"CREATE INDEX removed_mailbox_state ON removed_mailbox (state, removed);"
 	"CREATE INDEX removed_mailbox_due ON removed_mailbox (due) WHERE settled = 0;";
 
+/* Who reads along when a mailbox of the domain is nearly full. */
+static const char QUOTA_WARNING_BCC[] =
+	"ALTER TABLE domain ADD COLUMN quota_warning_bcc TEXT NOT NULL"
+	" DEFAULT '';" /* separated by blanks */
+	"ALTER TABLE domain ADD COLUMN quota_warning_bcc_active INTEGER"
+	" NOT NULL DEFAULT 1 CHECK (quota_warning_bcc_active IN (0, 1));";
+
 const struct schema_step schema_core_steps[] = {
 	{ "objects", OBJECTS },
 	{ "machinery", MACHINERY },
 	{ "removed mailboxes", REMOVED_MAILBOXES },
+	{ "quota-warning-bcc", QUOTA_WARNING_BCC },
 };
 /* clang-format on */
 

@@ -45,9 +45,28 @@ static const char QUOTA_CHANGE[] =
 	"UPDATE quota SET change = mailbox_id;"
 	"CREATE INDEX quota_change ON quota (change);";
 
+/*
+ * level is what a mailbox was warned of and has not fallen below since;
+ * the other columns are the warning that belongs to it. parts is what of
+ * it was not delivered yet (directory/quota_judge.h).
+ */
+static const char QUOTA_WARNING[] =
+	"CREATE TABLE quota_warning ("
+	" mailbox_id INTEGER PRIMARY KEY,"
+	" level INTEGER NOT NULL,"
+	" parts INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" quota INTEGER NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" due INTEGER NOT NULL," /* milliseconds */
+	" attempts INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"CREATE INDEX quota_warning_due ON quota_warning (due) WHERE parts > 0;";
+
 const struct schema_step schema_usage_steps[] = {
 	{ "usage", USAGE },
 	{ "quota change", QUOTA_CHANGE },
+	{ "quota-warning", QUOTA_WARNING },
 };
 /* clang-format on */
 
