@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "directory/dict_sql.h"
 #include "directory/directory.h"
+#include "directory/quota_warner.h"
 #include "directory/tab_escape.h"
 #include "directory/usage.h"
 
@@ -30,7 +31,7 @@
 #define KEY_MAX 1024
 #define USER_MAX 512
 #define VALUE_MAX 64
-#define REPLY_MAX 4096
+#define REPLY_MAX (32 * 1024) /* a quota warning; the rest is short */
 #define SERVICE_SIZE 16
 #define IP_SIZE 48
 #define TRANSACTIONS_MAX 32
@@ -43,6 +44,7 @@
 #define MAJOR_MAX 3
 
 #define USERDB_PREFIX "shared/userdb/"
+#define WARNING_PREFIX "shared/quota-warning/"
 #define LAST_LOGIN_PREFIX "shared/last-login/"
 
 /* A value that was set, or added to what was there. */
@@ -230,6 +232,18 @@ lookup_quota(struct connection *connection, const char *user, bool messages,
 }
 
 static int
+lookup_warning(struct connection *connection, const char *id,
+	struct strbuf *value, struct err *err)
+{
+	uint64_t mailbox_id;
+
+	if (span_parse_uint64(span_from(id), INT64_MAX, &mailbox_id) < 0)
+		return 0;
+	return quota_warner_describe(
+		connection->directory, (int64_t)mailbox_id, value, err);
+}
+
+static int
 lookup(struct connection *connection, char *key, const char *user,
 	struct strbuf *value, struct err *err)
 {
@@ -239,6 +253,9 @@ lookup(struct connection *connection, char *key, const char *user,
 		return err_set(err, ERR_UNAVAILABLE, "core.db is not open");
 	if (strncmp(key, USERDB_PREFIX, prefix) == 0)
 		return lookup_userdb(connection, key + prefix, value, err);
+	prefix = strlen(WARNING_PREFIX);
+	if (strncmp(key, WARNING_PREFIX, prefix) == 0)
+		return lookup_warning(connection, key + prefix, value, err);
 	if (strcmp(key, "priv/quota/storage") == 0)
 		return lookup_quota(connection, user, false, value, err);
 	if (strcmp(key, "priv/quota/messages") == 0)
@@ -275,6 +292,8 @@ handle_lookup(struct connection *connection, struct span rest)
 	directory_count(connection->directory, DIRECTORY_DICT);
 	strbuf_init(&value, REPLY_MAX);
 	got = lookup(connection, key, user, &value, &err);
+	if (got == 1 && strbuf_overflowed(&value))
+		got = err_set(&err, ERR_TOO_BIG, "the value is too large");
 	if (got == 1) {
 		strbuf_add_char(output, 'O');
 		tab_escape(output, strbuf_span(&value));

@@ -7,6 +7,7 @@
  *	shared/userdb/<user>	look-up and iteration: where the mailbox is
  *	priv/quota/storage	look-up and write, bytes, of the line's user
  *	priv/quota/messages	the same in messages
+ *	shared/quota-warning/<id>	look-up: what to write to whom
  *	shared/last-login/<service>/<user>/<ip>		write: Unix time
  *
  * A user is found when mail may be delivered (states 1 and 2); an address

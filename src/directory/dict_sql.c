@@ -28,6 +28,14 @@ static const struct db_statement SQL_DICT_NEXT_MAILBOX = {
 	NULL
 };
 
+static const struct db_statement SQL_DICT_WARNED = {
+	"dict-warned",
+	"SELECT m.address, d.quota_warning_bcc, d.quota_warning_bcc_active"
+	" FROM mailbox m JOIN domain d ON d.id = m.domain_id"
+	" WHERE m.id = ?1 AND m.quota > 0 AND " RECEIVES,
+	NULL
+};
+
 static const struct db_statement SQL_DICT_MAILBOX_ID = {
 	"dict-mailbox-id",
 	"SELECT id FROM mailbox WHERE address = ?1",
@@ -39,6 +47,7 @@ const struct db_statement *const dict_statements[] = {
 	&SQL_DICT_MAILBOX,
 	&SQL_DICT_NEXT_MAILBOX,
 	&SQL_DICT_MAILBOX_ID,
+	&SQL_DICT_WARNED,
 };
 const size_t dict_statement_count = ARRAY_LENGTH(dict_statements);
 
@@ -119,6 +128,33 @@ dict_sql_mailbox_id(
 	got = db_step(&q, err);
 	if (got == 1)
 		*id_out = db_number(&q, 0);
+	db_finish(&q);
+	return got;
+}
+
+static const char *
+copy_text(struct db_query *q, int column, struct arena *arena)
+{
+	const char *text = db_text(q, column);
+
+	return arena_strdup(arena, text == NULL ? "" : text);
+}
+
+int
+dict_sql_warned(struct db *core, int64_t mailbox_id, struct arena *arena,
+	struct dict_warned *out, struct err *err)
+{
+	struct db_query q = db_query(core, &SQL_DICT_WARNED);
+	int got;
+
+	db_bind_number(&q, 1, mailbox_id);
+	got = db_step(&q, err);
+	if (got == 1)
+		*out = (struct dict_warned){
+			.address = copy_text(&q, 0, arena),
+			.copies = copy_text(&q, 1, arena),
+			.copies_active = db_number(&q, 2) != 0,
+		};
 	db_finish(&q);
 	return got;
 }

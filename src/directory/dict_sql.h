@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "model/address.h"
 #include "store/db.h"
@@ -29,6 +30,17 @@ MUST_CHECK int dict_sql_next_mailbox(struct db *core, const char *after,
 /* 0 when the mailbox of that name is gone. */
 MUST_CHECK int dict_sql_mailbox_id(
 	struct db *core, const char *address, int64_t *id_out, struct err *err);
+
+/* Who is to be warned of a quota; texts live in an arena. */
+struct dict_warned {
+	const char *address;
+	const char *copies; /* addresses, separated by blanks */
+	bool copies_active;
+};
+
+/* 0 when it is gone or off, or has no limit (any more). */
+MUST_CHECK int dict_sql_warned(struct db *core, int64_t mailbox_id,
+	struct arena *arena, struct dict_warned *out, struct err *err);
 
 extern const struct db_statement *const dict_statements[];
 extern const size_t dict_statement_count;

@@ -14,6 +14,7 @@
 #include "directory/databases.h"
 #include "directory/directory.h"
 #include "directory/lookup.h"
+#include "directory/quota_warner.h"
 #include "directory/status.h"
 #include "directory/usage.h"
 #include "directory/usage_sweep.h"
@@ -27,6 +28,7 @@ struct program {
 	struct service_state *state;
 	struct databases *databases;
 	struct usage_sweep *sweep;
+	struct quota_warner *warner;
 	struct ipc_server *control;
 	struct stream_server *servers[SERVICE_SOCKETS_MAX];
 	struct event *drain_timer;
@@ -64,6 +66,9 @@ server_start(
 	program->databases = databases_new(directory);
 	program->sweep = usage_sweep_new(
 		state->loop, &directory->core, &directory->usage);
+	program->warner = quota_warner_new(directory);
+	usage_on_bytes(
+		directory->usage_writer, quota_warner_bytes, program->warner);
 	for (int i = 0; state->service->sockets[i].name != NULL; i++) {
 		const struct stream_protocol *protocol =
 			protocols->protocols[i];
@@ -89,6 +94,7 @@ finish(struct program *program)
 	judge_free(&directory->judge);
 	usage_sweep_free(&program->sweep);
 	usage_free(&directory->usage_writer);
+	quota_warner_free(&program->warner);
 	databases_free(&program->databases);
 	lookup_free(&directory->lookup);
 	service_done(program->state);

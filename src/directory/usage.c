@@ -46,6 +46,8 @@ struct usage {
 	struct map *quota;
 	struct map *logins;
 	struct event *timer;
+	usage_bytes_fn *on_bytes; /* or NULL */
+	void *on_bytes_context;
 	uint64_t dropped;
 	bool failing; /* logged already */
 };
@@ -254,25 +256,32 @@ write_login(struct db *db, const struct login_report *report, struct err *err)
 /* One of the two kinds of pending reports. */
 struct batch {
 	struct map *map;
-	int (*write)(struct db *db, const void *report, struct err *err);
+	int (*write)(struct usage *usage, const void *report, struct err *err);
 	const char *keys[BATCH_MAX];
 	int count;
 };
 
 static int
-write_quota_report(struct db *db, const void *report, struct err *err)
+write_quota_report(struct usage *usage, const void *entry, struct err *err)
 {
-	return write_quota(db, report, err);
+	const struct quota_report *report = entry;
+
+	if (write_quota(*usage->db, report, err) < 0)
+		return -1;
+	if (usage->on_bytes == NULL || report->bytes == UNKNOWN)
+		return 0;
+	return usage->on_bytes(usage->on_bytes_context, report->mailbox_id,
+		report->bytes, err);
 }
 
 static int
-write_login_report(struct db *db, const void *report, struct err *err)
+write_login_report(struct usage *usage, const void *report, struct err *err)
 {
-	return write_login(db, report, err);
+	return write_login(*usage->db, report, err);
 }
 
 static int
-batch_write(struct batch *batch, struct db *db, int room, struct err *err)
+batch_write(struct batch *batch, struct usage *usage, int room, struct err *err)
 {
 	size_t cursor = 0;
 	const char *key;
@@ -280,7 +289,7 @@ batch_write(struct batch *batch, struct db *db, int room, struct err *err)
 
 	while (batch->count < room &&
 		map_next(batch->map, &cursor, &key, &report)) {
-		if (batch->write(db, report, err) < 0)
+		if (batch->write(usage, report, err) < 0)
 			return -1;
 		batch->keys[batch->count++] = key;
 	}
@@ -299,16 +308,17 @@ batch_forget(struct batch *batch)
 }
 
 static int
-flush_batch(struct usage *usage, struct db *db, struct err *err)
+flush_batch(struct usage *usage, struct err *err)
 {
+	struct db *db = *usage->db;
 	struct batch quota = { usage->quota, write_quota_report, { NULL }, 0 };
 	struct batch logins = { usage->logins, write_login_report, { NULL },
 		0 };
 
 	if (db_begin(db, err) < 0)
 		return -1;
-	if (batch_write(&quota, db, BATCH_MAX, err) < 0 ||
-		batch_write(&logins, db, BATCH_MAX - quota.count, err) < 0 ||
+	if (batch_write(&quota, usage, BATCH_MAX, err) < 0 ||
+		batch_write(&logins, usage, BATCH_MAX - quota.count, err) < 0 ||
 		db_commit(db, err) < 0) {
 		db_rollback(db);
 		return -1;
@@ -325,7 +335,7 @@ usage_flush(struct usage *usage, struct err *err)
 		return 0;
 	if (*usage->db == NULL)
 		return err_set(err, ERR_UNAVAILABLE, "usage.db is not open");
-	return flush_batch(usage, *usage->db, err);
+	return flush_batch(usage, err);
 }
 
 static void
@@ -381,6 +391,13 @@ usage_quota(struct usage *usage, int64_t mailbox_id, int64_t *bytes_out,
 	if (pending->messages >= 0)
 		*messages_out = pending->messages;
 	return 1;
+}
+
+void
+usage_on_bytes(struct usage *usage, usage_bytes_fn *fn, void *context)
+{
+	usage->on_bytes = fn;
+	usage->on_bytes_context = context;
 }
 
 uint64_t

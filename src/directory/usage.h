@@ -40,6 +40,14 @@ void usage_login(struct usage *usage, int64_t mailbox_id, const char *service,
 /* The judge's on_login; context is the struct usage, or NULL. */
 judge_login_fn usage_judge_login;
 
+/*
+ * Called in the transaction that writes a new number of bytes; -1 keeps all
+ * of the batch waiting.
+ */
+typedef int usage_bytes_fn(
+	void *context, int64_t mailbox_id, int64_t bytes, struct err *err);
+void usage_on_bytes(struct usage *usage, usage_bytes_fn *fn, void *context);
+
 /* 1 and the newest values known, 0 never reported, -1 database away. */
 MUST_CHECK int usage_quota(struct usage *usage, int64_t mailbox_id,
 	int64_t *bytes_out, int64_t *messages_out, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The next id of three tables is three index look-ups. A failure is no
+ * The next id of three tables is three index look-ups; who was warned of
+ * its quota is in the first one, too. A failure is no
  * news: usage.c and databases.c say what is wrong with the files, and the
  * next minute tries again.
  */
@@ -39,10 +40,12 @@ static const struct db_statement SQL_DROP[] = {
 	  NULL },
 	{ "sweep-login-log", "DELETE FROM login_log WHERE mailbox_id = ?1",
 	  NULL },
+	{ "sweep-quota-warning",
+	  "DELETE FROM quota_warning WHERE mailbox_id = ?1", NULL },
 };
 
 const struct db_statement *const usage_sweep_statements[] = {
-	&SQL_NEXT, &SQL_DROP[0], &SQL_DROP[1], &SQL_DROP[2],
+	&SQL_NEXT, &SQL_DROP[0], &SQL_DROP[1], &SQL_DROP[2], &SQL_DROP[3],
 };
 const int usage_sweep_statement_count = ARRAY_LENGTH(usage_sweep_statements);
 

@@ -67,9 +67,11 @@ USERS = {
     "mailherd-directory": merged(
         DATABASE, {"make": [STATE + "db/usage"],
                    "write": [STATE + "db/usage/usage.db*"],
-                   # It tells the agent how the databases are.
+                   # It tells the agent how the databases are, and asks
+                   # Dovecot to deliver warnings of quotas.
                    "list": [SOCKETS + "directory"],
-                   "connect": [SOCKETS + "directory/agent"]}),
+                   "connect": [SOCKETS + "directory/agent",
+                               SOCKETS + "directory/quota-warning"]}),
     "mailherd-render": DATABASE,
     "mailherd-log": merged(
         whole("var/log/mailherd"),
