@@ -301,6 +301,35 @@ def test_setup_killed_at_any_point(lab):
     assert b"BEGIN PUBLIC KEY" in read(key + ".pub")
 
 
+@pytest.mark.full
+def test_an_instance_of_before(lab):
+    """Without any key, with clear mail: a start makes the key, by itself."""
+    host = lab.net.add_host("restold", "192.0.2.87", "2001:db8:0:1::87",
+                            "192.0.2.53")
+    suite = Suite(host, "rest.example.org", "rest.example")
+    suite.setup("lite", **dict(lab.conf(), isolation="no"))
+    suite.add_mailbox(USER)
+    for name in ("mail-crypt", "mail-crypt.pub"):
+        os.unlink(state(suite, "secrets/" + name))
+    folder = os.path.join(suite.home(USER), "Maildir/cur")
+    subprocess.run(["setpriv", "--reuid=vmail", "--regid=vmail",
+                    "--clear-groups", "mkdir", "-p", folder], check=True)
+    mark = make_mark()
+    old = make_message(mark).replace(b"\r\n", b"\n")
+    put(folder + "/1000000001.old:2,", old, 0o600)
+    try:
+        suite.up()
+        assert at_rest.fingerprint(key_of(suite)) == \
+            suite.status()["mail_at_rest"]["key"]
+        assert fetch_all(suite, lab.client).count(mark.encode()) >= 1
+        later = make_mark()
+        send(lab, suite, later)
+        stored_at = suite.wait_mail(USER, later).path
+        assert read(stored_at).startswith(at_rest.MAGIC)
+    finally:
+        suite.run("down", check=False)
+
+
 # The keys of an instance of its own
 
 @pytest.fixture(scope="module")
@@ -639,6 +668,6 @@ def test_on_another_host(lab, own, tmp_path):
         with session(own, lab.client, USER) as imap:
             _, data = imap.fetch("1:*", "(BODY.PEEK[])")
         assert there == sorted(p[1] for p in data if isinstance(p, tuple))
-        assert len(there) > 3
+        assert len(there) > 1
     finally:
         other.run("down", check=False)
