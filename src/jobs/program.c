@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "io/health.h"
+#include "jobs/audit_pruner.h"
 #include "jobs/commit_watch.h"
 #include "jobs/core_holder.h"
 #include "jobs/dkim_projector.h"
@@ -38,6 +39,7 @@ struct program {
 	struct garbage_collector *collector;
 	int undelete_days; /* mail.undelete_days; -1: not known */
 	struct expunger *expunger;
+	struct audit_pruner *pruner;
 	struct effects effects;
 	char agent_socket[PATHS_MAX + 32];
 	char redis_socket[PATHS_MAX + 32];
@@ -88,6 +90,7 @@ on_opened(struct db *core, void *context)
 	if (program->undelete_days >= 0)
 		program->expunger = expunger_new(state->loop, core,
 			program->undelete_days, program->agent_socket);
+	program->pruner = audit_pruner_new(state->loop, core);
 	program->commits = commit_watch_new(state->loop, core,
 		program->core_directory, on_committed, program);
 	service_ready(state);
@@ -178,6 +181,7 @@ program_drain(struct service_state *state)
 	commit_watch_free(&program->commits);
 	garbage_collector_free(&program->collector);
 	expunger_free(&program->expunger);
+	audit_pruner_free(&program->pruner);
 	if (program->runner)
 		runner_stop(program->runner, on_runner_idle, program);
 	else

@@ -25,3 +25,17 @@ audit_write(
 	db_bind_text(&q, 1, entry->type);
 	return db_run(&q, err);
 }
+
+int
+audit_prune(struct db *core, int64_t before, int64_t count_max,
+	int64_t *count_out, struct err *err)
+{
+	struct db_query q = db_query(core, &AUDIT_SQL[AUDIT_PRUNE]);
+
+	db_bind_number(&q, 1, before);
+	db_bind_number(&q, 2, count_max);
+	if (db_run(&q, err) != 0)
+		return -1;
+	*count_out = db_changes(core);
+	return 0;
+}

@@ -18,5 +18,12 @@ struct audit_entry {
 
 MUST_CHECK int audit_write(
 	struct model *model, const struct audit_entry *entry, struct err *err);
+/*
+ * Forgets what was before a time, the oldest first and count_max rows at
+ * most. Changes of settings stay: they are few, and say since when a value
+ * is in force.
+ */
+MUST_CHECK int audit_prune(struct db *core, int64_t before, int64_t count_max,
+	int64_t *count_out, struct err *err);
 
 #endif

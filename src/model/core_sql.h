@@ -76,6 +76,7 @@ enum audit_sql {
 	AUDIT_INSERT,
 	GENERATION_BUMP,
 	AUDIT_NEWEST, /* ?1 type ?2 object without an id */
+	AUDIT_PRUNE, /* ?1 at ?2 how many at most */
 	AUDIT_SQL_COUNT
 };
 

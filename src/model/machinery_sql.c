@@ -49,6 +49,10 @@ const struct db_statement AUDIT_SQL[AUDIT_SQL_COUNT] = {
 	[AUDIT_NEWEST] = { "audit-newest",
 		"SELECT at, actor FROM audit WHERE type = ?1 AND object_id = 0"
 		" AND object = ?2 ORDER BY id DESC LIMIT 1", NULL },
+	[AUDIT_PRUNE] = { "audit-prune",
+		"DELETE FROM audit WHERE id IN (SELECT id FROM audit"
+		" WHERE at < ?1 AND type <> 'setting' ORDER BY at LIMIT ?2)",
+		NULL },
 };
 
 #define DKIM_COLUMNS                                                           \

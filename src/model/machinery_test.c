@@ -2,6 +2,7 @@
 /* What surrounds objects: resource fields, seals, DKIM keys, the outbox. */
 #include "base/clock.h"
 #include "model/alias.h"
+#include "model/audit.h"
 #include "model/dkim.h"
 #include "model/domain.h"
 #include "model/fixture_test.h"
@@ -259,6 +260,33 @@ test_outbox(void **state)
 }
 
 static void
+test_audit_is_pruned(void **state)
+{
+	struct fixture *f = *state;
+	int64_t count = 0;
+
+	assert_int_equal(
+		db_script(f->model.core,
+			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+			" SELECT i + 1 FROM n WHERE i < 10)"
+			" INSERT INTO audit (at, actor, action, type, object,"
+			" object_id) SELECT i, 'test', 'edit',"
+			" CASE i WHEN 2 THEN 'setting' ELSE 'mailbox' END,"
+			" 'x', 0 FROM n",
+			&f->err),
+		0);
+	assert_int_equal(audit_prune(f->model.core, 8, 4, &count, &f->err), 0);
+	assert_int_equal(count, 4);
+	assert_int_equal(audit_prune(f->model.core, 8, 4, &count, &f->err), 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(audit_prune(f->model.core, 8, 4, &count, &f->err), 0);
+	assert_int_equal(count, 0);
+	assert_string_equal(
+		fixture_text(f, "SELECT group_concat(at) FROM audit"),
+		"2,8,9,10");
+}
+
+static void
 test_settings(void **state)
 {
 	struct fixture *f = *state;
@@ -341,6 +369,7 @@ main(void)
 		ROW(test_seal),
 		ROW(test_dkim),
 		ROW(test_outbox),
+		ROW(test_audit_is_pruned),
 		ROW(test_settings),
 		ROW(test_a_setting_changes),
 	};
