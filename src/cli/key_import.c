@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A key that can not be put back does not keep the others from it: the
- * first fault is told at the end. After mail keys were added, the public half of the
- * main one is brought in line with it.
+ * first fault is told at the end. Afterwards the public half of the main
+ * mail key is brought in line with it.
  */
 #include "cli/key_import.h"
 
