@@ -13,9 +13,10 @@
 #define MEMORY_WARNING_PERCENT 8
 #define CLOCK_AHEAD_S 60
 /* All mail belongs to one system user, and each waiting IMAP session of it
- * takes one instance; Debian's limit for a user is 128. */
+ * takes one instance and two watches; the kernel's limit for a user is 128
+ * instances. The package's sysctl file allows 16,384. */
 #define INOTIFY_INSTANCES_MIN 4096
-#define INOTIFY_WATCHES_MIN 65536
+#define INOTIFY_WATCHES_MIN 8192
 
 void
 doctor_memory(struct doctor *doctor)
@@ -121,9 +122,9 @@ check_sysctl(struct doctor *doctor, const char *name, long wanted)
 	else if (number < wanted)
 		doctor_add(doctor, DOCTOR_WARNING,
 			arena_printf(doctor->call->arena,
-				"echo 'fs.inotify.%s = %ld' >>/etc/sysctl.d/60-mailherd.conf; sysctl --system",
+				"'sysctl --system' brings the package's limits into force; else write 'fs.inotify.%s = %ld' to /etc/sysctl.d/90-local.conf first; in a container the host does it",
 				name, wanted),
-			"fs.inotify.%s is %ld: more waiting IMAP sessions learn of new mail only by polling",
+			"fs.inotify.%s is %ld: more waiting IMAP sessions keep a process each, and learn of new mail only by polling",
 			name, number);
 	else
 		doctor_add(doctor, DOCTOR_GOOD, "", "fs.inotify.%s is %ld",
