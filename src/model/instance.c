@@ -28,6 +28,10 @@
 #define SEARCH_PART_MIN 3 /* the plug-in's own bounds */
 #define SEARCH_PART_MAX 20
 #define SEARCH_DAYS_MAX 365
+#define REUSE_MAX 10000
+#define HIBERNATE_AFTER_MAX 1740 /* clients begin IDLE anew by then */
+#define AWAKE_MAX 65536
+#define USER_SESSIONS_MAX 10000
 
 struct key_rule;
 
@@ -319,6 +323,34 @@ parse_search_days(UNUSED struct reader *reader, const struct key_rule *rule,
 }
 
 static int
+parse_reuse(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 1, REUSE_MAX, target, err);
+}
+
+static int
+parse_hibernate_after(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 0, HIBERNATE_AFTER_MAX, target, err);
+}
+
+static int
+parse_awake(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 0, AWAKE_MAX, target, err);
+}
+
+static int
+parse_user_sessions(UNUSED struct reader *reader, const struct key_rule *rule,
+	const char *value, void *target, struct err *err)
+{
+	return parse_number(rule, value, 1, USER_SESSIONS_MAX, target, err);
+}
+
+static int
 parse_ip(struct reader *reader, const struct key_rule *rule, const char *value,
 	void *target, struct err *err)
 {
@@ -532,6 +564,16 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 	X("mail.undelete_days", "7", false, parse_undelete_days,               \
 		mail_undelete_days, NULL, NULL,                                \
 		"Days for which messages that a user deleted can be brought back; 0: they are gone at once") \
+	X("imap.reuse", "100", false, parse_reuse, imap_reuse, NULL, NULL,     \
+		"Sessions that a process of IMAP, POP3 or ManageSieve serves one after another; 1: a process for each (see imap.md)") \
+	X("imap.hibernate_after", "5", false, parse_hibernate_after,           \
+		imap_hibernate_after, NULL, NULL,                              \
+		"Seconds of IDLE after which an IMAP session gives its process back; 0: never") \
+	X("imap.awake_max", "0", false, parse_awake, imap_awake_max, NULL, NULL, \
+		"IMAP sessions that may have a process at a time, 1 to 2 MiB each; 0: one for every 2 MiB of memory") \
+	X("imap.user_max", "100", false, parse_user_sessions, imap_user_max,   \
+		NULL, NULL,                                                    \
+		"Sessions of each protocol that one user may have open from one address") \
 	X("log.file_size", "10", false, parse_log_size, log_file_mib, NULL, NULL, \
 		"Size in MiB at which a service's log goes on in a new file")  \
 	X("log.files", "5", false, parse_log_files, log_files, NULL, NULL,     \

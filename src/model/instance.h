@@ -77,6 +77,10 @@ struct instance {
 	bool mail_encryption; /* of new mail, on disk */
 	enum instance_compression mail_compression;
 	int mail_undelete_days; /* 0: off */
+	int imap_reuse; /* sessions of a process; 1: one */
+	int imap_hibernate_after; /* seconds; 0: never */
+	int imap_awake_max; /* 0: by the machine's memory */
+	int imap_user_max; /* sessions of a user from one address */
 	int log_file_mib;
 	int log_files; /* of a service, the one that is written among them */
 	/* Full-text search. */

@@ -103,7 +103,9 @@ test_values(void **state)
 			"resolver.check_addresses = 192.0.2.9\n"
 			"http.redirect = no\nhttp.proxy_protocol = yes\n"
 			"smtp.source = 192.0.2.7\nsmtp.source = 2001:db8::7\n"
-			"log.file_size = 1\nlog.files = 60\n",
+			"log.file_size = 1\nlog.files = 60\n"
+			"imap.reuse = 1\nimap.hibernate_after = 0\n"
+			"imap.awake_max = 300\nimap.user_max = 500\n",
 			&i),
 		0);
 	assert_int_equal(i.profile, PROFILE_FULL);
@@ -123,6 +125,10 @@ test_values(void **state)
 	assert_string_equal(i.smtp_source[1], "2001:db8::7");
 	assert_int_equal(i.log_file_mib, 1);
 	assert_int_equal(i.log_files, 60);
+	assert_int_equal(i.imap_reuse, 1);
+	assert_int_equal(i.imap_hibernate_after, 0);
+	assert_int_equal(i.imap_awake_max, 300);
+	assert_int_equal(i.imap_user_max, 500);
 	/* A list that is given replaces its default. */
 	assert_string_equal(i.resolver_check_addresses[0], "192.0.2.9");
 	assert_null(i.resolver_check_addresses[1]);
@@ -148,6 +154,10 @@ static const struct {
 	{ HOST "listen.smtp = 192.0.2.1:25 192.0.2.2:26\n", "listen.smtp" },
 	{ HOST "listen.smtp = 25\nlisten.smtp = 26\n", "listen.smtp" },
 	{ HOST "networks = 192.0.2.0/33\n", "networks" },
+	{ HOST "imap.reuse = 0\n", "imap.reuse" },
+	{ HOST "imap.hibernate_after = 1741\n", "imap.hibernate_after" },
+	{ HOST "imap.awake_max = 65537\n", "imap.awake_max" },
+	{ HOST "imap.user_max = 0\n", "imap.user_max" },
 	{ HOST "networks = example.org\n", "networks" },
 	{ HOST "forwarders = 192.0.2.1@0\n", "forwarders" },
 	{ HOST "resolver.address = localhost\n", "resolver.address" },

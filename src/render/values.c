@@ -7,6 +7,8 @@
  *          smtp_bind4 smtp_bind6 https_suffix mail_key mail_key_public
  *          mail_compression search_part_length search_workers search_memory
  *          search_cache; per engine etc state overrides
+ * numbers  login_processes (by the machine's cores) imap_reuse
+ *          imap_hibernate_after imap_awake_max (by its memory) imap_user_max
  * flags    ipv6 antivirus antivirus_updates http_redirect proxy_protocol
  *          mail_encryption mail_undelete has_mail_compression search;
  *          has_NAME for each list
@@ -19,8 +21,10 @@
  */
 #include "render/values.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "base/fs.h"
 #include "model/mail_key.h"
@@ -28,6 +32,10 @@
 #define EVERY_ADDRESS "*"
 #define DEFAULT_ROOT_HINTS "/usr/share/dns/root.hints"
 #define HTTPS_PORT 443
+#define LOGIN_PROCESSES_MAX 16
+#define AWAKE_SESSION_MIB 2
+#define AWAKE_DEFAULT_MIN 256
+#define AWAKE_DEFAULT_MAX 16384
 
 struct path_value {
 	const char *name;
@@ -259,6 +267,60 @@ add_search(struct arena *arena, struct template_scope *scope,
 		arena_printf(arena, "%d", memory / 2), "search.memory");
 }
 
+static void
+add_number(struct arena *arena, struct template_scope *scope, const char *name,
+	int number, const char *origin)
+{
+	template_set(scope, name, arena_printf(arena, "%d", number), origin);
+}
+
+static int
+clamp(int number, int min, int max)
+{
+	return number < min ? min : number > max ? max : number;
+}
+
+/* Not sysconf(): it reads files, which the jail hides. */
+static int
+cores(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == -1)
+		return LOGIN_PROCESSES_MAX; /* more than 1,024 */
+	return CPU_COUNT(&set);
+}
+
+static int
+memory_mib(void)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) == -1)
+		return 0;
+	return (int)((uint64_t)info.totalram * info.mem_unit / 1024 / 1024);
+}
+
+static void
+add_imap(struct arena *arena, struct template_scope *scope,
+	const struct instance *instance)
+{
+	int awake_max = instance->imap_awake_max;
+
+	if (awake_max == 0)
+		awake_max = clamp(memory_mib() / AWAKE_SESSION_MIB,
+			AWAKE_DEFAULT_MIN, AWAKE_DEFAULT_MAX);
+	add_number(arena, scope, "login_processes",
+		clamp(cores(), 1, LOGIN_PROCESSES_MAX), NULL);
+	add_number(
+		arena, scope, "imap_reuse", instance->imap_reuse, "imap.reuse");
+	add_number(arena, scope, "imap_hibernate_after",
+		instance->imap_hibernate_after, "imap.hibernate_after");
+	add_number(arena, scope, "imap_awake_max", awake_max, "imap.awake_max");
+	add_number(arena, scope, "imap_user_max", instance->imap_user_max,
+		"imap.user_max");
+}
+
 struct template_scope *
 values_instance(struct arena *arena, const struct paths *paths,
 	const struct instance *instance)
@@ -302,6 +364,7 @@ values_instance(struct arena *arena, const struct paths *paths,
 	add_smtp_bind(scope, instance);
 	add_mail(arena, scope, paths, instance);
 	add_search(arena, scope, instance);
+	add_imap(arena, scope, instance);
 	for (int port = 0; port < PORT_COUNT; port++)
 		add_port(arena, scope, instance, port);
 	return scope;

@@ -86,6 +86,9 @@ USERS = {
                   STATE + "secrets/mail-crypt-?"],
          "connect": [SOCKETS + "vmail/dict",
                      "run/mailherd/dovecot/auth-userdb",
+                     # Sessions to sleep, and awake again.
+                     "run/mailherd/dovecot/imap-hibernate",
+                     "run/mailherd/dovecot/imap-master",
                      "run/mailherd/dovecot/indexer",
                      "run/mailherd/dovecot/stats-writer"]}),
     "dovecot": {"list": [SOCKETS + "dovecot"],
