@@ -66,7 +66,8 @@ static const struct setting SETTINGS[SETTING_COUNT] = {
 		QUOTA_WARNING_TEXT, SETTING_LINES, NULL, 1,
 		QUOTA_WARNING_TEXT_MAX, quota_warning_check,
 		"Text of quota warnings, a template" },
-	[SETTING_AUDIT_DAYS] = { "audit_days", "365", NULL, 1, 36500,
+	[SETTING_AUDIT_DAYS] = { "audit_days", "365", SETTING_NUMBER,
+		NULL, 1, 36500, NULL,
 		"Days for which it is kept who changed what" },
 };
 
