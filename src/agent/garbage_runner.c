@@ -50,7 +50,7 @@ write_line(struct json_writer *answer, struct span line)
 	uint64_t number;
 
 	if (span_equal_text(line, "more")) {
-		json_bool(answer, "more", true);
+		json_bool(answer, "unfinished", true);
 		return;
 	}
 	if (!span_starts_with(line, bytes.data))

@@ -5,7 +5,7 @@
  *
  *	{"verb":"garbage","action":"keep","store_id":"..."}  {"bytes":1234}
  *	                 "return"                            {}
- *	                 "purge"                             {"more":true}
+ *	                 "purge"                             {"unfinished":true}
  *	                 "list","after":"NAME"               {"entries":[...]}
  *
  * One runs at a time, in the order of the requests, and none outlives the

@@ -82,8 +82,8 @@ tell(struct garbage_collector *collector)
 			LOG_NUMBER("entries", collector->unknown),
 			LOG_TEXT("one", collector->unknown_name));
 		snprintf(text, sizeof(text),
-			"%lld entries belong to nobody: mailherd mailbox deleted",
-			(long long)collector->unknown);
+			"%lld entries of .garbage belong to nobody, one is %.80s",
+			(long long)collector->unknown, collector->unknown_name);
 	}
 	health_set(collector->health, collector->unknown == 0, text);
 }

@@ -90,7 +90,7 @@ record(struct store_keeper *keeper, const json_t *reply,
 	else
 		keeper->unavailable = 0;
 	/* Behind the others, so that a big one does not hold them up. */
-	if (cause != NULL || json_is_true(json_object_get(reply, "more")))
+	if (cause != NULL || json_is_true(json_object_get(reply, "unfinished")))
 		return removed_store_postpone(keeper->core, store->store_id,
 			clock_wall_ms() + wait_ms, err);
 	if (store->state == REMOVED_RETURNING)

@@ -237,9 +237,14 @@ class Suite:
             mark, address, "/" + folder if folder else ""))
 
     def find_mail(self, address, mark):
-        """All copies of a message in a mailbox, in every folder."""
+        """All copies of a message in a mailbox, in every folder.
+
+        Not those that its user deleted and that can be brought back.
+        """
         found = []
         for directory, names, _ in os.walk(self.home(address)):
+            if "deleted" in names:
+                names.remove("deleted")
             if "cur" in names or "new" in names:
                 found += maildir.Maildir(directory).find(mark)
         return found
