@@ -600,7 +600,8 @@ agent_start(struct agent *agent, struct err *err)
 	snprintf(agent->dovecot_conf, sizeof(agent->dovecot_conf),
 		"%s/dovecot/dovecot.conf", agent->service->paths.rendered);
 	agent->mail_runner = mail_runner_new(loop, MAIL_COMMANDS,
-		MAIL_COMMAND_DOVEADM, agent->dovecot_conf, MAIL_COMMAND_USER);
+		MAIL_COMMAND_DOVEADM, agent->dovecot_conf,
+		agent->service->paths.sockets, MAIL_COMMAND_USER);
 	agent->garbage_runner =
 		garbage_runner_new(loop, &agent->service->paths);
 	if (watcher_new(loop, on_change, agent, &agent->watcher, err) == -1)

@@ -17,6 +17,7 @@
 #include "model/address.h"
 
 #define WAITING_MAX 32 /* calls of one row that wait for their turn */
+#define SOCKETS "{sock}"
 #define WORDS_MAX 32
 #define GATHER_MS 200
 #define LINE_LENGTH_MAX 1000
@@ -27,6 +28,13 @@
 static const char *const JOBS[] = { "mailherd", NULL };
 static const char *const *const ROOT = NULL; /* a person at the machine */
 
+/*
+ * A second root of the quota, for this command only: it is told what the
+ * first one has counted, and passes it on to mailherd-directory.
+ */
+static const char *const RECOUNT[] = { "-o",
+	"plugin/quota2=dict:report::proxy:{sock}/vmail/dict:quota", "quota",
+	"recalc", NULL };
 static const char *const INDEX[] = { "index", NULL };
 static const char *const FTS_RESCAN[] = { "fts", "rescan", NULL };
 static const char *const FTS_OPTIMIZE[] = { "fts", "optimize", NULL };
@@ -107,6 +115,7 @@ static const struct mail_word NO_WORDS[] = { { .text = NULL } };
 
 /* clang-format off */
 const struct mail_command MAIL_COMMANDS[] = {
+	{ "recount", RECOUNT, NO_WORDS, JOBS, BACKGROUND_NICE, 1, HOUR_MS },
 	{ "index", INDEX, ALL_FOLDERS, JOBS, BACKGROUND_NICE, 2, HOUR_MS },
 	{ "fts-rescan", FTS_RESCAN, NO_WORDS, JOBS, BACKGROUND_NICE, 1,
 	  HOUR_MS },
@@ -149,6 +158,7 @@ struct mail_runner {
 	struct event_base *loop;
 	const char *program;
 	const char *configuration;
+	const char *sockets;
 	const char *user;
 	struct row *rows;
 	size_t row_count;
@@ -413,6 +423,20 @@ add_word(struct mail_task *task, size_t *used, const char *text)
 	task->argv[(*used)++] = arena_strdup(task->arena, text);
 }
 
+static void
+add_fixed_word(struct mail_task *task, size_t *used, const char *text)
+{
+	const char *at = strstr(text, SOCKETS);
+
+	if (at == NULL)
+		add_word(task, used, text);
+	else
+		add_word(task, used,
+			arena_printf(task->arena, "%.*s%s%s", (int)(at - text),
+				text, task->runner->sockets,
+				at + strlen(SOCKETS)));
+}
+
 static int
 build_argv(struct mail_task *task, json_t *parameters, struct err *err)
 {
@@ -428,7 +452,7 @@ build_argv(struct mail_task *task, json_t *parameters, struct err *err)
 	add_word(task, &used, runner->configuration);
 	add_word(task, &used, "-v");
 	for (const char *const *word = command->doveadm; *word != NULL; word++)
-		add_word(task, &used, *word);
+		add_fixed_word(task, &used, *word);
 	add_word(task, &used, "-F");
 	add_word(task, &used, "-");
 	for (const struct mail_word *word = command->words;
@@ -513,13 +537,15 @@ mail_runner_ask(
 
 struct mail_runner *
 mail_runner_new(struct event_base *loop, const struct mail_command *commands,
-	const char *program, const char *configuration, const char *user)
+	const char *program, const char *configuration, const char *sockets,
+	const char *user)
 {
 	struct mail_runner *runner = xmalloc(sizeof(*runner));
 
 	runner->loop = loop;
 	runner->program = program;
 	runner->configuration = configuration;
+	runner->sockets = sockets;
 	runner->user = user;
 	while (commands[runner->row_count].name != NULL)
 		runner->row_count++;

@@ -41,7 +41,8 @@ struct mail_word {
 
 struct mail_command {
 	const char *name; /* NULL ends the table */
-	const char *const *doveadm; /* "fts", "rescan": NULL-ended */
+	/* "fts", "rescan": NULL-ended; "{sock}" is the sockets' directory */
+	const char *const *doveadm;
 	const struct mail_word *words; /* ends with text and parameter NULL */
 	const char *const *senders; /* users; NULL: root alone */
 	int nice;
@@ -53,10 +54,10 @@ extern const struct mail_command MAIL_COMMANDS[];
 
 struct mail_runner;
 
-/* configuration is dovecot.conf. Table and texts outlive the runner. */
+/* configuration is dovecot.conf, sockets replaces "{sock}". Table and texts outlive the runner. */
 struct mail_runner *mail_runner_new(struct event_base *loop,
 	const struct mail_command *commands, const char *program,
-	const char *configuration, const char *user);
+	const char *configuration, const char *sockets, const char *user);
 /* Who waits is not answered; what runs goes on. */
 void mail_runner_free(struct mail_runner **runner);
 /* Answers the call now or later. */

@@ -39,7 +39,7 @@ static const char SCRIPT[] =
 	"count) printf '\\r1/2\\r2/2\\n';;\n"
 	"esac\n";
 
-static const char *const TRY[] = { "try", "it", NULL };
+static const char *const TRY[] = { "try", "at={sock}/s", NULL };
 static const char *const NOBODY[] = { "nobody", NULL };
 static const struct mail_word WORDS[] = {
 	{ .text = "SUBJECT", .parameter = "subject", .length_max = 10 },
@@ -123,7 +123,7 @@ set_up(void **state)
 		0);
 	fixture.loop = event_base_new();
 	fixture.runner = mail_runner_new(fixture.loop, COMMANDS,
-		fixture.program, fixture.gate, /* user */ NULL);
+		fixture.program, fixture.gate, "/sockets", /* user */ NULL);
 	fixture.server = ipc_server_new(
 		fixture.loop, listen_at(fixture.socket), VERBS, &fixture);
 	*state = &fixture;
@@ -206,10 +206,10 @@ struct said_case {
 
 static const struct said_case SAID[] = {
 	{ "addresses by standard input", TRY_WITH("\"folder\":\"A B\""), 0,
-		" -v try it -F - A B\na@x.example\nb@x.example\n" },
+		" -v try at=/sockets/s -F - A B\na@x.example\nb@x.example\n" },
 	{ "an optional parameter",
 		TRY_WITH("\"folder\":\"f\",\"subject\":\"-x\""), 0,
-		" -v try it -F - SUBJECT -x f\na@x.example\nb@x.example\n" },
+		" -v try at=/sockets/s -F - SUBJECT -x f\na@x.example\nb@x.example\n" },
 	{ "a failure is an answer", TRY_WITH("\"folder\":\"fail\""), 75,
 		"b@x.example\nhalf a line\n" },
 	{ "counters are lines", TRY_WITH("\"folder\":\"count\""), 0,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/mailbox_import.h"
+#include "cli/mailbox_recount.h"
 #include "cli/mailbox_removed.h"
 #include "cli/mailbox_usage.h"
 #include "cli/object.h"
@@ -234,6 +235,13 @@ const struct command mailbox_commands[] = {
 	  .options = mailbox_removed_purge_options,
 	  .description = "Their mail, password hashes and all else that was remembered is deleted. The audit\n"
 	    "keeps that there was such a mailbox." },
+	{ .name = "mailbox recount", .usage = "[ADDRESS]...",
+	  .summary = "Count the mail of mailboxes anew",
+	  .privilege = COMMAND_DATABASE, .run = mailbox_recount_run,
+	  .arguments_max = COMMAND_ANY_COUNT,
+	  .options = mailbox_recount_options,
+	  .description = "Mends the number of bytes and messages when it is wrong, in Dovecot's index and in\n"
+	    "what mailbox show, IMAP and Postfix go by. Works in the background; nobody waits for it." },
 	{ .name = "mailbox import", .usage = "FILE",
 	  .summary = "Add many mailboxes from a file of JSON lines",
 	  .privilege = COMMAND_DATABASE, .run = mailbox_import_run,

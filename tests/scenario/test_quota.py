@@ -351,3 +351,42 @@ def test_a_dead_postfix_gets_the_copies_later(lab, suite, mailbox):
     wait_for(lambda: pending(suite, address) == 0, 20, "nothing waits")
     wait_for(lambda: suite.svstat("postfix")["ready"], 60, "Postfix again")
     assert len(copies(lab, address)) == 1
+
+
+def spoil(suite, address):
+    """A number that is wrong, as a crash could leave it."""
+    path = os.path.join(suite.root, "var/lib/mailherd/db/usage/usage.db")
+    identity = suite.mailherd("mailbox", "show", address, json=True)["id"]
+    with sqlite3.connect(path, timeout=10) as database:
+        database.execute("UPDATE quota SET bytes = 5, messages = 77 WHERE "
+                         "mailbox_id = ?", (identity,))
+
+
+def test_recount_mends_a_wrong_number(lab, suite, mailbox):
+    address, other = mailbox(quota="1M"), mailbox(quota="1M")
+    for box in (address, other):
+        fill(lab, box, 300 * 1024)
+        fill(lab, box, 100 * 1024, "Trash")
+        wait_for(lambda b=box: used(suite, b) > 390 * 1024, 15, "reported")
+    right = used(suite, address), used(suite, other)
+    spoil(suite, address)
+    assert used(suite, address) == 5
+    done = suite.mailherd("mailbox", "recount", address, json=True)
+    assert done == {"counted": 1}
+    wait_for(lambda: used(suite, address) == right[0], 5, "mended")
+    shown = suite.mailherd("mailbox", "show", address, json=True)
+    assert shown["usage"]["messages"] == 2
+    spoil(suite, address)
+    spoil(suite, other)
+    assert suite.mailherd("mailbox", "recount", "--all",
+                          json=True)["counted"] >= 2
+    wait_for(lambda: (used(suite, address), used(suite, other)) == right,
+             15, "all mended")
+    for words, field in ((["nobody@example.org"], "address"), ([], "address"),
+                         ([address, "--all"], "address")):
+        try:
+            suite.mailherd("mailbox", "recount", *words, json=True)
+            raise RuntimeError("taken: %r" % words)
+        except CommandError as refused:
+            assert refused.error["field"] == field or words == [
+                "nobody@example.org"], refused.error
