@@ -15,6 +15,7 @@ const struct command *const command_groups[] = {
 	mail_commands,
 	alias_commands,
 	app_password_commands,
+	search_commands,
 	dns_commands,
 	doctor_commands,
 	key_commands,

@@ -70,6 +70,7 @@ extern const struct command alias_domain_commands[];
 extern const struct command mailbox_commands[];
 extern const struct command mail_commands[];
 extern const struct command alias_commands[];
+extern const struct command search_commands[];
 extern const struct command app_password_commands[];
 
 /* All groups in the order of the help, NULL-ended. */

@@ -15,6 +15,7 @@ static const char *const GROUPS[] = { "mailherd-read", "mailherd-write",
 
 static const struct jail_path PATHS[] = {
 	{ offsetof(struct paths, database), "/core", true },
+	{ offsetof(struct paths, database), "/usage", false },
 	{ offsetof(struct paths, secrets), "/seal", false },
 	{ .base_offset = SIZE_MAX },
 };

@@ -20,6 +20,7 @@
 #include "jobs/effects.h"
 #include "jobs/expunger.h"
 #include "jobs/garbage_collector.h"
+#include "jobs/indexer.h"
 #include "jobs/runner.h"
 #include "jobs/store_keeper.h"
 #include "model/instance.h"
@@ -40,6 +41,8 @@ struct program {
 	int undelete_days; /* mail.undelete_days; -1: not known */
 	struct expunger *expunger;
 	struct audit_pruner *pruner;
+	struct indexer *indexer; /* NULL: there is no search index */
+	struct indexer_options search; /* workers 0: there is none */
 	struct effects effects;
 	char agent_socket[PATHS_MAX + 32];
 	char redis_socket[PATHS_MAX + 32];
@@ -67,6 +70,28 @@ on_committed(void *context)
 }
 
 static void
+start_indexer(struct program *program, struct db *core)
+{
+	program->search.paths = &program->state->paths;
+	program->search.core = core;
+	program->search.agent_socket = program->agent_socket;
+	program->indexer = indexer_new(program->state->loop, &program->search);
+}
+
+/* What outlives mailherd.conf's texts. */
+static void
+take_settings(struct program *program, const struct instance *instance)
+{
+	program->undelete_days = instance->mail_undelete_days;
+	program->search = (struct indexer_options){
+		.lag_ms = instance->search_lag_s * 1000,
+		.workers =
+			instance->search_enabled ? instance->search_workers : 0,
+		.optimize_days = instance->search_optimize_days
+	};
+}
+
+static void
 on_opened(struct db *core, void *context)
 {
 	struct program *program = context;
@@ -91,6 +116,8 @@ on_opened(struct db *core, void *context)
 		program->expunger = expunger_new(state->loop, core,
 			program->undelete_days, program->agent_socket);
 	program->pruner = audit_pruner_new(state->loop, core);
+	if (program->search.workers > 0)
+		start_indexer(program, core);
 	program->commits = commit_watch_new(state->loop, core,
 		program->core_directory, on_committed, program);
 	service_ready(state);
@@ -124,10 +151,10 @@ program_prepare(struct service_state *state, struct err *err)
 	struct instance instance;
 
 	if (instance_load_or_last(&state->paths, arena, &instance, err) >= 0)
-		program->undelete_days = instance.mail_undelete_days;
+		take_settings(program, &instance);
 	else
-		log_warn("mail.undelete_days is not known, keeping deleted"
-			 " messages",
+		log_warn("settings are not known, keeping deleted messages,"
+			 " not indexing for searches",
 			LOG_ERR(err));
 	arena_free(&arena);
 	return 0;

@@ -62,7 +62,8 @@ USERS = {
         {"list": [STATE + "db/core/copies", SOCKETS + "control"],
          "make": [STATE + "db/core", STATE + "db/core/copies"],
          "write": [STATE + "db/core/*"],
-         "read": [STATE + "db/core/copies/*", STATE + "secrets/seal"],
+         "read": [STATE + "db/core/copies/*", STATE + "secrets/seal",
+                  STATE + "db/core/search.json"],
          "connect": [SOCKETS + "control/*"]}),
     "mailherd-directory": merged(
         DATABASE, {"make": [STATE + "db/usage"],
