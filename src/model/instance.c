@@ -570,7 +570,7 @@ parse_listen(struct reader *reader, const struct key_rule *rule,
 		imap_hibernate_after, NULL, NULL,                              \
 		"Seconds of IDLE after which an IMAP session gives its process back; 0: never") \
 	X("imap.awake_max", "0", false, parse_awake, imap_awake_max, NULL, NULL, \
-		"IMAP sessions that may have a process at a time, 1 to 2 MiB each; 0: one for every 2 MiB of memory") \
+		"IMAP sessions that may have a process at a time, 2 to 3 MiB each; 0: one for every 4 MiB of memory") \
 	X("imap.user_max", "100", false, parse_user_sessions, imap_user_max,   \
 		NULL, NULL,                                                    \
 		"Sessions of each protocol that one user may have open from one address") \

@@ -33,7 +33,7 @@
 #define DEFAULT_ROOT_HINTS "/usr/share/dns/root.hints"
 #define HTTPS_PORT 443
 #define LOGIN_PROCESSES_MAX 16
-#define AWAKE_SESSION_MIB 2
+#define AWAKE_SESSION_MIB 4 /* 2.3 of it are its process */
 #define AWAKE_DEFAULT_MIN 256
 #define AWAKE_DEFAULT_MAX 16384
 
