@@ -376,6 +376,18 @@ start_with_probe(pid_t parent, struct err *err)
 	return err_errno(err, errno, "starting %s", argv[0]);
 }
 
+/* Nobody of the predecessor is left who could still hold one. */
+static void
+remove_leftovers(const struct launch *launch)
+{
+	for (const char *const *path = launch->leftovers; *path; path++) {
+		if (unlink(*path) == -1 && errno != ENOENT)
+			log_warn("leftover not removed, going on",
+				LOG_TEXT("file", *path),
+				LOG_NUMBER("errno", errno));
+	}
+}
+
 /* Returns only on failure. */
 static int
 first_stage(const struct launch *launch, int generation, struct err *err)
@@ -393,6 +405,7 @@ first_stage(const struct launch *launch, int generation, struct err *err)
 	wait_for_others(launch);
 	if (record_start(&before, generation, err) == -1)
 		return -1;
+	remove_leftovers(launch);
 	set_limits(launch);
 	make_mounts(launch);
 	if (pass_gate(launch, err) == -1)

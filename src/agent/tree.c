@@ -305,6 +305,8 @@ fill_launch(const struct tree_input *input,
 	memcpy(launch->argv, service->argv, sizeof(launch->argv));
 	memcpy(launch->first, service->first, sizeof(launch->first));
 	memcpy(launch->gate, service->gate, sizeof(launch->gate));
+	memcpy(launch->leftovers, service->leftovers,
+		sizeof(launch->leftovers));
 	memcpy(launch->mounts, service->mounts, sizeof(launch->mounts));
 	memcpy(launch->capabilities, service->capabilities,
 		sizeof(launch->capabilities));

@@ -93,6 +93,9 @@ struct engine_service {
 	/* The same before that; when it fails, the service is not started, and
 	 * what it printed is said to be the reason. */
 	const char *gate[ENGINE_ARGV_MAX];
+	/* Files that a killed predecessor leaves and that hold up a start: they
+	 * are removed before it. In directories of root alone. */
+	const char *leftovers[ENGINE_LIST_MAX];
 	const char *environment[ENGINE_LIST_MAX]; /* NULL-ended: "A=b" */
 	const char *user; /* set before exec; NULL: root, drops itself */
 	const char *directory; /* working directory; NULL: {state} */

@@ -660,6 +660,7 @@ static const struct key service_keys[] = {
 	SERVICE_KEY("argv", read_argv, argv),
 	SERVICE_KEY("first", read_argv, first),
 	SERVICE_KEY("gate", read_argv, gate),
+	SERVICE_KEY("leftover", read_line, leftovers),
 	SERVICE_KEY("environment", read_line, environment),
 	SERVICE_KEY("user", read_text, user),
 	SERVICE_KEY("directory", read_text, directory),

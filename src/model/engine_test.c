@@ -114,6 +114,7 @@ test_reads_everything(void **state)
 			"mta.argv = /bin/mta -c {etc} --root {root}\n"
 			"mta.first = /bin/tidy -c {etc}\n"
 			"mta.gate = /bin/gate -c {etc}\n"
+			"mta.leftover = {etc}/pid.lock\n"
 			"mta.environment = GREETING=hello world\n"
 			"mta.after = agent\n"
 			"mta.prefer = health:resolver\n"
@@ -142,6 +143,7 @@ test_reads_everything(void **state)
 	assert_string_equal(service->first[2], "/r/etc/mta");
 	assert_null(service->first[3]);
 	assert_string_equal(service->gate[0], "/bin/gate");
+	assert_string_equal(service->leftovers[0], "/r/etc/mta/pid.lock");
 	assert_string_equal(service->environment[0], "GREETING=hello world");
 	assert_string_equal(service->directory, "/r/engines/mta");
 	assert_string_equal(service->after[0], "agent");

@@ -40,6 +40,7 @@ static const struct launch_key LAUNCH_KEYS[] = {
 	LIST(argv, ENGINE_ARGV_MAX),
 	LIST(first, ENGINE_ARGV_MAX),
 	LIST(gate, ENGINE_ARGV_MAX),
+	LIST(leftovers, ENGINE_LIST_MAX),
 	LIST(environment, ENGINE_LIST_MAX),
 	LIST(mounts, ENGINE_LIST_MAX),
 	LIST(after, ENGINE_LIST_MAX),

@@ -23,6 +23,7 @@ struct launch {
 	const char *argv[ENGINE_ARGV_MAX];
 	const char *first[ENGINE_ARGV_MAX]; /* run before; empty: nothing */
 	const char *gate[ENGINE_ARGV_MAX]; /* must succeed; empty: none */
+	const char *leftovers[ENGINE_LIST_MAX]; /* files to remove before */
 	const char *environment[ENGINE_LIST_MAX];
 	const char *mounts[ENGINE_LIST_MAX]; /* "SOURCE TARGET" */
 	/* Services (their directories) to wait for: set only for those that
