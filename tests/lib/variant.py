@@ -11,14 +11,14 @@ import subprocess
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = "src/store/schema_core.c"
-LAST_STEP = '	{ "machinery", MACHINERY },\n'
+STEPS_END = "};\n/* clang-format on */\n\nconst int schema_core_count"
 
 
 def steps(*texts):
     """A change of core.db's schema: more migrations behind the last."""
-    return (SCHEMA, LAST_STEP, LAST_STEP + "".join(
+    return (SCHEMA, STEPS_END, "".join(
         '	{ "test-%d", "%s" },\n' % (number, text)
-        for number, text in enumerate(texts)))
+        for number, text in enumerate(texts)) + STEPS_END)
 
 
 GOOD_STEP = "ALTER TABLE domain ADD COLUMN test_note TEXT NOT NULL DEFAULT '';"
