@@ -59,7 +59,7 @@ prepare(const struct command_call *call, struct err *err)
 		err->code = ERR_INVALID; /* a configuration, mostly */
 	else if (strstr(output.data, "stays in force") != NULL ||
 		 strstr(output.data, "warning: ") != NULL)
-		fprintf(stderr, "%s\n", output.data);
+		(void)fputs(output.data, stderr);
 	strbuf_deinit(&output);
 	return answer;
 }

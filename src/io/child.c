@@ -551,11 +551,11 @@ child_succeed(const struct child_spec *spec, const char *what,
 
 	strbuf_init(&said, spec->output_max);
 	int answer = child_run(spec, &said, &result, err);
+	if (answer == 0 && output)
+		strbuf_add_span(output, strbuf_span(&said));
 	trim_end(&said);
 	if (answer == 0)
 		answer = judge(&result, &said, what, err);
-	if (answer == 0 && output)
-		strbuf_add_span(output, strbuf_span(&said));
 	strbuf_deinit(&said);
 	return answer;
 }

@@ -44,7 +44,7 @@ MUST_CHECK int child_run(const struct child_spec *spec, struct strbuf *output,
 /*
  * Waits for one that has to succeed: it ends in time, with status 0. If
  * not, the error (ERR_SYSTEM) is what it said last, behind `what`. output
- * (may be NULL) gets the same without the newlines at its end.
+ * (may be NULL) gets all that it said, byte for byte.
  */
 MUST_CHECK int child_succeed(const struct child_spec *spec, const char *what,
 	struct strbuf *output, struct err *err);

@@ -57,10 +57,10 @@ runs_programs(void **state)
 static const struct {
 	const char *argv[4];
 	int want;
-	const char *want_text; /* output, or the error's text */
+	const char *want_text; /* output, or how the error's text begins */
 } SUCCEED[] = {
-	{ { "/bin/echo", "fine" }, 0, "fine" },
-	{ { "/bin/sh", "-c", "echo; echo a; echo b; echo" }, 0, "\na\nb" },
+	{ { "/bin/echo", "fine" }, 0, "fine\n" },
+	{ { "/bin/sh", "-c", "echo; echo a; echo b; echo" }, 0, "\na\nb\n\n" },
 	{ { "/bin/sh", "-c", "echo it is wrong; exit 3" }, -1,
 		"trying: it is wrong" },
 	{ { "/bin/false" }, -1, "trying: it ended with status 1" },
@@ -85,8 +85,10 @@ must_succeed(void **state)
 		assert_int_equal(child_succeed(&spec, "trying", &output, &err),
 			SUCCEED[i].want);
 		got = SUCCEED[i].want == 0 ? output.data : err.text;
-		if (strncmp(got, SUCCEED[i].want_text,
-			    strlen(SUCCEED[i].want_text)) != 0)
+		if (SUCCEED[i].want == 0)
+			assert_string_equal(got, SUCCEED[i].want_text);
+		else if (strncmp(got, SUCCEED[i].want_text,
+				 strlen(SUCCEED[i].want_text)) != 0)
 			fail_msg("%zu: got \"%s\"", i, got);
 		strbuf_deinit(&output);
 	}
