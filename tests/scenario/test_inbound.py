@@ -6,7 +6,7 @@ import base64
 import pytest
 
 from lib.compare import added_headers
-from lib.smtp import Smtp, SmtpError, make_mark, make_message
+from lib.smtp import DATE, Smtp, SmtpError, make_mark, make_message
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 # In two halves, so that no scanner takes this file for the test virus.
@@ -116,7 +116,7 @@ def test_a_virus_is_refused_and_not_stored(lab, suite, mailbox):
     message = "\r\n".join([
         "From: Sender <sender@example.net>", "To: <%s>" % address,
         "Subject: Your file %s" % mark,
-        "Date: Mon, 23 Nov 2026 12:00:00 +0000",
+        "Date: " + DATE,
         "Message-ID: <%s@example.net>" % mark, "MIME-Version: 1.0",
         'Content-Type: multipart/mixed; boundary="cut"', "", "--cut",
         "Content-Type: text/plain", "", "See the file.", "", "--cut",
