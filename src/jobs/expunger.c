@@ -179,3 +179,10 @@ expunger_free(struct expunger **expunger)
 	event_free((*expunger)->timer);
 	x_free(expunger);
 }
+
+void
+expunger_wake(struct expunger *expunger)
+{
+	if (!expunger->asking)
+		look_in(expunger, 0);
+}

@@ -18,5 +18,7 @@ struct expunger;
 struct expunger *expunger_new(struct event_base *loop, struct db *core,
 	int days, const char *agent_socket);
 void expunger_free(struct expunger **expunger);
+/* Begins now, unless it is at work. */
+void expunger_wake(struct expunger *expunger);
 
 #endif

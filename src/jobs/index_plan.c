@@ -137,6 +137,15 @@ index_plan_add(struct index_plan *plan, int64_t mailbox_id, int64_t change,
 	append(plan, entry);
 }
 
+/* One put off for longer than any is: the clock was set back since. */
+static bool
+is_due(const struct index_entry *entry, int64_t now_ms)
+{
+	int64_t wait_ms = entry->due_ms - now_ms;
+
+	return wait_ms <= 0 || wait_ms > BACK_OFF_MAX_MS;
+}
+
 size_t
 index_plan_take(struct index_plan *plan, int batch, size_t max, int64_t now_ms,
 	bool *has_failed_out)
@@ -146,7 +155,7 @@ index_plan_take(struct index_plan *plan, int batch, size_t max, int64_t now_ms,
 	*has_failed_out = false;
 	for (struct index_entry *e = plan->first; e != NULL && count < max;
 		e = e->next) {
-		if (e->batch != 0 || e->due_ms > now_ms)
+		if (e->batch != 0 || !is_due(e, now_ms))
 			continue;
 		if (e->alone && count > 0)
 			continue;
