@@ -18,6 +18,8 @@
 
 #define REPLY_DEADLINE_S 5
 #define AGAIN_MS 1000 /* a copy that was refused */
+#define REFUSAL_SIZE 128
+#define LOADING "LOADING" /* the first word of what Redis says meanwhile */
 #define SELECTORS "DKIM_SELECTORS"
 #define PRIVATE_KEYS "DKIM_PRIV_KEYS"
 
@@ -42,6 +44,7 @@ struct dkim_projector {
 	int good; /* keys in the copy that is being made */
 	int bad; /* keys that do not open */
 	struct event *again; /* pending after a copy that was refused */
+	char refusal[REFUSAL_SIZE]; /* why the copy is refused; "" */
 	bool failing; /* and that was said */
 };
 
@@ -100,7 +103,16 @@ report(struct dkim_projector *projector, bool ok, const char *text)
 		health_set(projector->options.health, ok, text);
 }
 
-/* Redis refuses while it loads, or while its memory or disk is full. */
+static bool
+is_loading(const struct dkim_projector *projector)
+{
+	return strncmp(projector->refusal, LOADING, strlen(LOADING)) == 0;
+}
+
+/*
+ * Redis refuses while its memory or disk is full, and while it loads what
+ * it has stored: that is a part of its start, and no error.
+ */
 static void
 copy_again_later(struct dkim_projector *projector, const char *sentence,
 	const struct err *cause)
@@ -110,11 +122,26 @@ copy_again_later(struct dkim_projector *projector, const char *sentence,
 	struct timeval wait = { .tv_sec = ms / 1000,
 		.tv_usec = ms % 1000 * 1000 };
 
-	if (!projector->failing)
-		log_error(sentence, LOG_ERR(cause));
-	projector->failing = true;
+	if (!is_loading(projector)) {
+		if (!projector->failing)
+			log_error(sentence, LOG_ERR(cause));
+		projector->failing = true;
+	}
 	report(projector, false, cause->text);
 	event_add(projector->again, &wait);
+}
+
+/* Why a copy is refused: its EXEC says only that a command was. */
+static void
+on_queued(redisAsyncContext *redis UNUSED, void *reply, void *context)
+{
+	struct dkim_projector *projector = context;
+	const redisReply *answer = reply;
+
+	if (answer && answer->type == REDIS_REPLY_ERROR &&
+		projector->refusal[0] == '\0')
+		snprintf(projector->refusal, sizeof(projector->refusal), "%s",
+			answer->str);
 }
 
 static void
@@ -126,6 +153,9 @@ on_copied(redisAsyncContext *redis UNUSED, void *reply, void *context)
 
 	end_reply(projector);
 	if (check_reply(reply, &err) < 0) {
+		if (projector->refusal[0] != '\0')
+			(void)err_set(&err, ERR_SYSTEM, "redis says: %s",
+				projector->refusal);
 		copy_again_later(projector,
 			"DKIM keys were not handed to the spam filter, mail"
 			" may go out unsigned; trying on",
@@ -155,10 +185,11 @@ copy_key(void *context, const struct dkim_key *key, struct err *err UNUSED)
 		projector->bad++;
 		return 0;
 	}
-	redisAsyncCommand(redis, NULL, NULL, "HSET " SELECTORS " %s %s",
-		key->domain, key->selector);
-	redisAsyncCommand(redis, NULL, NULL, "HSET " PRIVATE_KEYS " %s.%s %b",
-		key->selector, key->domain, pem.bytes, pem.length);
+	redisAsyncCommand(redis, on_queued, projector,
+		"HSET " SELECTORS " %s %s", key->domain, key->selector);
+	redisAsyncCommand(redis, on_queued, projector,
+		"HSET " PRIVATE_KEYS " %s.%s %b", key->selector, key->domain,
+		pem.bytes, pem.length);
 	secret_deinit(&pem);
 	projector->good++;
 	return 0;
@@ -178,8 +209,10 @@ copy_all(void *context)
 	event_del(projector->again);
 	projector->good = 0;
 	projector->bad = 0;
+	projector->refusal[0] = '\0';
 	redisAsyncCommand(redis, NULL, NULL, "MULTI");
-	redisAsyncCommand(redis, NULL, NULL, "DEL " SELECTORS " " PRIVATE_KEYS);
+	redisAsyncCommand(
+		redis, on_queued, projector, "DEL " SELECTORS " " PRIVATE_KEYS);
 	if (dkim_each(projector->options.core, copy_key, projector, &err) < 0) {
 		redisAsyncCommand(redis, NULL, NULL, "DISCARD");
 		copy_again_later(

@@ -321,7 +321,32 @@ test_without_the_seal(void **state)
 	await_health(fixture, false, "0 keys in place, 1 do not open");
 }
 
-/* Redis refuses writes while its disk is full, its memory, or it loads. */
+/* Redis is there before it has loaded what it stored: no error. */
+static void
+test_redis_that_loads(void **state)
+{
+	struct fixture *fixture = *state;
+	char command[] = "SETRANGE key-00 4000 x";
+
+	skip_without_redis();
+	add_key(fixture, "a.example", "pem of a");
+	test_redis_start(&fixture->redis);
+	for (char c = 'a'; c <= 'z'; c++) {
+		command[sizeof("SETRANGE key-0") - 1] = c;
+		expect(fixture, command, "4001");
+	}
+	expect(fixture, "CONFIG SET rdbcompression no", "OK");
+	expect(fixture, "SAVE", "OK");
+	test_redis_kill(&fixture->redis);
+	fixture->redis.load_delay_us = "20000";
+	test_redis_start(&fixture->redis);
+	start(fixture);
+	await_health(fixture, false, "LOADING");
+	await_health(fixture, true, "1 keys in place");
+	assert_int_equal(fixture->errors, 0);
+}
+
+/* Redis refuses writes while its disk or its memory is full. */
 static void
 test_a_refused_copy_is_repeated(void **state)
 {
@@ -332,7 +357,7 @@ test_a_refused_copy_is_repeated(void **state)
 	test_redis_start(&fixture->redis);
 	expect(fixture, "CONFIG SET maxmemory 1", "OK");
 	start(fixture);
-	await_health(fixture, false, "redis says");
+	await_health(fixture, false, "redis says: OOM");
 	for (int i = 0; i < 20; i++)
 		turn(fixture);
 	assert_int_equal(fixture->errors, 1); /* said once */
@@ -391,6 +416,7 @@ main(void)
 		CASE(test_one_domain),
 		CASE(test_a_key_that_does_not_open),
 		CASE(test_without_the_seal),
+		CASE(test_redis_that_loads),
 		CASE(test_a_refused_copy_is_repeated),
 		CASE(test_unreadable_database_is_read_again),
 		CASE(test_redis_away),

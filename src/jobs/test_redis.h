@@ -26,6 +26,7 @@
 struct test_redis {
 	char directory[40];
 	char path[64];
+	const char *load_delay_us; /* for each key at a start; NULL: none */
 	pid_t pid; /* 0: not running */
 	redisContext *side; /* to look from outside */
 };
@@ -62,7 +63,10 @@ test_redis_start(struct test_redis *redis)
 		execl(TEST_REDIS_PROGRAM, "redis-server", "--port", "0",
 			"--unixsocket", redis->path, "--dir", redis->directory,
 			"--save", "", "--loglevel", "warning", "--logfile",
-			"/dev/null", NULL);
+			"/dev/null", "--loading-process-events-interval-bytes",
+			"1024", "--key-load-delay",
+			redis->load_delay_us ? redis->load_delay_us : "0",
+			NULL);
 		_exit(127);
 	}
 	do {
