@@ -24,6 +24,10 @@
 #define LINES_LENGTH_MAX (16 * 1024)
 #define HOUR_MS (60 * 60 * 1000)
 #define BACKGROUND_NICE 10
+#define FOLDER_LENGTH_MAX 1024
+#define UIDS_LENGTH_MAX 16384
+/* Messages that users deleted: engines/dovecot, namespace deleted. */
+#define DELETED ".deleted/*"
 
 static const char *const JOBS[] = { "mailherd", NULL };
 static const char *const *const ROOT = NULL; /* a person at the machine */
@@ -43,10 +47,6 @@ static const struct mail_word ALL_FOLDERS[] = {
 	{ .text = "*" },
 	{ .text = NULL },
 };
-/* Messages that users deleted: engines/dovecot, namespace deleted. */
-#define DELETED ".deleted/*"
-#define FOLDER_LENGTH_MAX 1024
-#define UIDS_LENGTH_MAX 16384
 
 static const char *const EXPUNGE[] = { "expunge", NULL };
 static const char *const MOVE[] = { "move", NULL };
@@ -100,17 +100,8 @@ static const struct mail_word MOVE_BACK[] = {
 		.required = true },
 	{ .text = NULL },
 };
-static const struct mail_word DROP_DELETED[] = {
-	{ .text = "mailbox",
-		.parameter = "from",
-		.length_max = FOLDER_LENGTH_MAX,
-		.required = true },
-	{ .text = "uid",
-		.parameter = "uids",
-		.length_max = UIDS_LENGTH_MAX,
-		.required = true },
-	{ .text = NULL },
-};
+/* The same messages, without the folder to move them to. */
+#define DROP_DELETED (&MOVE_BACK[1])
 static const struct mail_word NO_WORDS[] = { { .text = NULL } };
 
 /* clang-format off */
@@ -383,10 +374,13 @@ read_parameter(const struct mail_word *word, const json_t *parameters,
 		return err_field(err, ERR_TOO_BIG, word->parameter,
 			"%s is longer than %zu bytes", word->parameter,
 			word->length_max);
-	/* Alone it could be taken for an option. */
-	if (has_control_character(text) || (word->text == NULL && *text == '-'))
+	if (has_control_character(text))
 		return err_field(err, ERR_INVALID, word->parameter,
-			"%s can not be that", word->parameter);
+			"%s has a control character", word->parameter);
+	/* Alone it could be taken for an option. */
+	if (word->text == NULL && *text == '-')
+		return err_field(err, ERR_INVALID, word->parameter,
+			"%s begins with a hyphen", word->parameter);
 	*text_out = text;
 	return 1;
 }
@@ -411,7 +405,7 @@ check_names(const struct mail_word *words, json_t *parameters, struct err *err)
 	{
 		if (!is_parameter(words, name))
 			return err_field(err, ERR_INVALID, "parameters",
-				"the command has no such parameter");
+				"the command has no parameter %.64s", name);
 	}
 	return 0;
 }

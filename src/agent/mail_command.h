@@ -54,7 +54,10 @@ extern const struct mail_command MAIL_COMMANDS[];
 
 struct mail_runner;
 
-/* configuration is dovecot.conf, sockets replaces "{sock}". Table and texts outlive the runner. */
+/*
+ * configuration is dovecot.conf, sockets replaces "{sock}" in the table,
+ * user runs program. Table and texts outlive the runner.
+ */
 struct mail_runner *mail_runner_new(struct event_base *loop,
 	const struct mail_command *commands, const char *program,
 	const char *configuration, const char *sockets, const char *user);
