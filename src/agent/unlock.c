@@ -2,9 +2,10 @@
 /*
  * mailherd-unlock: removes lock files of mailboxes, and clear text in
  * Dovecot's temporary files, that a power loss left behind, before Dovecot
- * starts and as user vmail. Dovecot sees that the process named in a lock is gone; but after a power loss the file may be
- * there without its content, and then whoever opens the mailbox waits for
- * two minutes. (maildir's dovecot-uidlist.lock is held at every delivery.)
+ * starts and as user vmail. Dovecot sees that the process named in a lock is
+ * gone; but after a power loss the file may be there without its content,
+ * and then whoever opens the mailbox waits for two minutes. (maildir's
+ * dovecot-uidlist.lock is held at every delivery.)
  *
  * Only locks older than this program's start go, so it needs not be
  * awaited: it looks at all mailboxes from a child of low priority. A lock
