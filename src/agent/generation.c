@@ -97,7 +97,8 @@ is_used(const struct paths *paths, int number)
 	DIR *directory = opendir(paths->services);
 	struct dirent *entry;
 	struct trial trial;
-	bool used = trial_read(paths, &trial) && trial.previous == number;
+	bool used = trial_read(paths, generation_current(paths), &trial) &&
+		    trial.previous == number;
 
 	if (directory == NULL)
 		return used;
@@ -301,7 +302,8 @@ put_on_trial(const struct paths *paths, int number, int next, struct err *err)
 {
 	struct trial trial = { .previous = number };
 
-	(void)trial_read(paths, &trial); /* or it stays as it is */
+	/* Without one it stays as it is. */
+	(void)trial_read(paths, generation_current(paths), &trial);
 	trial.current = next;
 	return number > 0 ? trial_write(paths, &trial, err) : 0;
 }

@@ -63,7 +63,8 @@ static void
 look(struct probation *probation)
 {
 	struct trial trial = { 0 };
-	bool is_on = trial_read(&probation->agent->service->paths, &trial);
+	const struct paths *paths = &probation->agent->service->paths;
+	bool is_on = trial_read(paths, generation_current(paths), &trial);
 	bool is_new =
 		is_on && (!probation->is_on ||
 				 trial.current != probation->trial.current ||

@@ -112,19 +112,24 @@ test_a_trial_counts_while_its_generation_is_in_force(void **state)
 	struct err err;
 
 	put_in_force(f, "gen/7");
-	assert_false(trial_read(&f->paths, &read));
+	assert_false(
+		trial_read(&f->paths, generation_current(&f->paths), &read));
 	assert_int_equal(trial_write(&f->paths, &trial, &err), 0);
 	/* Killed before the swap. */
-	assert_false(trial_read(&f->paths, &read));
+	assert_false(
+		trial_read(&f->paths, generation_current(&f->paths), &read));
 	put_in_force(f, "gen/9");
-	assert_true(trial_read(&f->paths, &read));
+	assert_true(
+		trial_read(&f->paths, generation_current(&f->paths), &read));
 	assert_int_equal(read.previous, 7);
 	assert_int_equal(read.current, 9);
 	put_in_force(f, "gen/10");
-	assert_false(trial_read(&f->paths, &read));
+	assert_false(
+		trial_read(&f->paths, generation_current(&f->paths), &read));
 	put_in_force(f, "gen/9");
 	assert_int_equal(trial_end(&f->paths, &err), 0);
-	assert_false(trial_read(&f->paths, &read));
+	assert_false(
+		trial_read(&f->paths, generation_current(&f->paths), &read));
 	assert_int_equal(trial_end(&f->paths, &err), 0);
 }
 

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/generation.h"
 #include "base/fs.h"
 #include "supervise/record.h"
 
@@ -25,7 +24,7 @@ trial_path(const struct paths *paths, char path[PATH_MAX])
 }
 
 bool
-trial_read(const struct paths *paths, struct trial *out)
+trial_read(const struct paths *paths, int in_force, struct trial *out)
 {
 	struct trial trial = { 0 };
 	struct strbuf text;
@@ -38,8 +37,7 @@ trial_read(const struct paths *paths, struct trial *out)
 	is_on = fs_read(path, TRIAL_SIZE_MAX, &text, &ignored) == 0 &&
 		sscanf(text.data, "%d %d", &trial.previous, &trial.current) ==
 			2 &&
-		trial.previous > 0 &&
-		trial.current == generation_current(paths);
+		trial.previous > 0 && trial.current == in_force;
 	strbuf_deinit(&text);
 	if (is_on)
 		*out = trial;

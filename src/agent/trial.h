@@ -17,8 +17,11 @@ struct trial {
 	int current;
 };
 
-/* False when none is, or another generation is in force by now. */
-bool trial_read(const struct paths *paths, struct trial *out);
+/*
+ * False when none is, or not the one that is in force by now
+ * (generation_current()).
+ */
+bool trial_read(const struct paths *paths, int in_force, struct trial *out);
 MUST_CHECK int trial_write(
 	const struct paths *paths, const struct trial *trial, struct err *err);
 /* It has passed, or is given up. */
