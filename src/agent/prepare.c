@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * mailherd-prepare: brings the isolation table, the run tree and the
- * rendered configuration of an instance up to date. Run as root by `mailherd up` before the service
- * tree starts and by the agent before a restart. Prints what changed as
- * lines "generation N", "previous N" and "changed ENGINE"; errors go to
- * standard error without a log level, because a person reads them.
+ * rendered configuration of an instance up to date. Run as root by
+ * `mailherd up` before the service tree starts and by the agent before a
+ * restart. Prints what changed as lines "generation N", "previous N" and
+ * "changed ENGINE"; errors go to standard error without a log level, because
+ * a person reads them.
  *
  *	--keep-last   a configuration that can not come into force is said,
  *	              and the last good one stays: better than no mail

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* mailherd mailbox remove, deleted, undelete, purge. */
+/*
+ * mailherd mailbox remove, deleted, undelete, purge: mailboxes that are
+ * taken away and brought back, with all that was theirs. Messages that a
+ * user deleted are another matter (mail_deleted.c).
+ */
 #ifndef CLI_MAILBOX_REMOVED_H
 #define CLI_MAILBOX_REMOVED_H
 

@@ -25,10 +25,10 @@ struct facts {
 	const char *text;
 	const char *copies[FACTS_COPIES_MAX + 1]; /* NULL-ended */
 	int64_t mailbox_id;
-	int64_t level;
-	int64_t used;
-	int64_t quota;
-	int64_t at;
+	int64_t level; /* percent, one of quota.warnings */
+	int64_t used; /* bytes */
+	int64_t quota; /* bytes */
+	int64_t at; /* Unix time of the warning */
 };
 
 /* 1 with the facts, 0 there is nothing to deliver (any more), -1. */
