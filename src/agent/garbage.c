@@ -4,9 +4,10 @@
  * (garbage_area.h). Started by the agent as user vmail:
  *
  *	mailherd-garbage --root R keep|return|purge STORE-ID
+ *	mailherd-garbage --root R drop NAME
  *	mailherd-garbage --root R list [NAME]
  *
- * keep prints "bytes N", purge "more" when it is to be asked again, list a
+ * keep prints "bytes N", purge and drop "more" when it is to be asked again, list a
  * line per entry behind NAME.
  */
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct action {
 	const char *name;
 	int (*run)(
 		struct garbage_area *area, const char *word, struct err *err);
-	bool needs_word;
+	bool (*takes)(const char *word); /* NULL: any word, or none */
 };
 
 static int
@@ -38,16 +39,32 @@ run_keep(struct garbage_area *area, const char *store_id, struct err *err)
 	return 0;
 }
 
+typedef int remove_fn(struct garbage_area *area, const char *name,
+	int budget_ms, bool *more_out, struct err *err);
+
 static int
-run_purge(struct garbage_area *area, const char *store_id, struct err *err)
+remove_some(struct garbage_area *area, const char *name, remove_fn *step,
+	struct err *err)
 {
 	bool more;
 
-	if (garbage_purge(area, store_id, PURGE_MS, &more, err) == -1)
+	if (step(area, name, PURGE_MS, &more, err) == -1)
 		return -1;
 	if (more)
 		puts("more");
 	return 0;
+}
+
+static int
+run_purge(struct garbage_area *area, const char *store_id, struct err *err)
+{
+	return remove_some(area, store_id, garbage_purge, err);
+}
+
+static int
+run_drop(struct garbage_area *area, const char *name, struct err *err)
+{
+	return remove_some(area, name, garbage_drop, err);
 }
 
 static void
@@ -64,10 +81,11 @@ run_list(struct garbage_area *area, const char *after, struct err *err)
 }
 
 static const struct action ACTIONS[] = {
-	{ "keep", run_keep, true },
-	{ "return", garbage_return, true },
-	{ "purge", run_purge, true },
-	{ "list", run_list, false },
+	{ "keep", run_keep, garbage_is_store_id },
+	{ "return", garbage_return, garbage_is_store_id },
+	{ "purge", run_purge, garbage_is_store_id },
+	{ "drop", run_drop, garbage_is_earlier },
+	{ "list", run_list, NULL },
 };
 
 static int
@@ -81,8 +99,8 @@ run(struct vmail_call *call, struct err *err)
 
 		if (strcmp(ACTIONS[i].name, call->words[0]) != 0)
 			continue;
-		if (ACTIONS[i].needs_word && !garbage_is_store_id(word))
-			return err_set(err, ERR_INVALID, "not a store id");
+		if (ACTIONS[i].takes != NULL && !ACTIONS[i].takes(word))
+			return err_set(err, ERR_INVALID, "not such a name");
 		if (garbage_area_open(
 			    &area, call->vmail, call->paths.index, err) == -1)
 			return -1;

@@ -23,6 +23,7 @@
 
 #define DEPTH_MAX 64
 #define ASIDE_MAX 100
+#define EARLIER_DIGITS_MAX 12 /* of seconds */
 #define NAME_SIZE 256
 #define TRIES 3 /* against a home that appears while we look */
 #define BLOCK_BYTES 512
@@ -392,6 +393,33 @@ garbage_purge(struct garbage_area *area, const char *store_id, int budget_ms,
 	result = purge(&place, clock_monotonic_ms() + budget_ms, err);
 	if (place_close(&place, result == 1 ? 0 : result, err) == -1)
 		return -1;
+	*more_out = result == 1;
+	return 0;
+}
+
+bool
+garbage_is_earlier(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+
+	return digits > 0 && digits <= EARLIER_DIGITS_MAX &&
+	       name[digits] == '_' && garbage_is_store_id(name + digits + 1);
+}
+
+int
+garbage_drop(struct garbage_area *area, const char *name, int budget_ms,
+	bool *more_out, struct err *err)
+{
+	int result;
+
+	if (!garbage_is_earlier(name))
+		return err_set(err, ERR_INVALID, "not an earlier entry");
+	result = remove_tree(
+		area->garbage, name, clock_monotonic_ms() + budget_ms, err);
+	if (result == -1)
+		return -1;
+	if (fsync(area->garbage) == -1)
+		return err_errno(err, errno, "syncing " GARBAGE_AREA_NAME);
 	*more_out = result == 1;
 	return 0;
 }

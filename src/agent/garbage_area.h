@@ -38,6 +38,9 @@ garbage_is_store_id(const char *text)
 	       strspn(text, "0123456789abcdef") == GARBAGE_STORE_ID_LENGTH;
 }
 
+/* "<time>_<store id>", as version 0.1 named what it moved. */
+bool garbage_is_earlier(const char *name);
+
 /* Makes the area where there is none. */
 MUST_CHECK int garbage_area_open(struct garbage_area *area, int vmail,
 	const char *index, struct err *err);
@@ -53,6 +56,9 @@ MUST_CHECK int garbage_return(
 	struct garbage_area *area, const char *store_id, struct err *err);
 /* Deletes home, mail, mark and index, at most for so long: then *more. */
 MUST_CHECK int garbage_purge(struct garbage_area *area, const char *store_id,
+	int budget_ms, bool *more_out, struct err *err);
+/* Deletes an entry of version 0.1: it has no home, mark or index. */
+MUST_CHECK int garbage_drop(struct garbage_area *area, const char *name,
 	int budget_ms, bool *more_out, struct err *err);
 /* Bytes on disk; -1 when that is not known within the time. */
 int64_t garbage_measure(

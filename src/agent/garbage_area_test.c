@@ -269,6 +269,49 @@ test_purge_in_steps(UNUSED void **state)
 	end(&f);
 }
 
+/* By its name alone; a link's target is not touched. */
+static void
+test_drop(UNUSED void **state)
+{
+	static const struct {
+		const char *name;
+		char kind;
+		bool goes;
+	} cases[] = {
+		{ "1700000000_" ID, 'd', true },
+		{ "1700000000_" ID, 'l', true },
+		{ "1700000000_" ID, '-', true },
+		{ ID, 'd', false },
+		{ "1700000000_" ID ".1", 'd', false },
+		{ "1700000000_ab", 'd', false },
+		{ "_" ID, 'd', false },
+		{ "9999999999999_" ID, 'd', false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct fixture f;
+		struct err err = { 0 };
+		char path[PATH_SIZE + 64];
+		bool more = true;
+		int status;
+
+		begin(&f);
+		put(f.home, 'd', "mail");
+		(void)snprintf(path, sizeof(path), "%s/.garbage/%s",
+			f.directory, cases[i].name);
+		put(path, cases[i].kind, "mail");
+		status = garbage_drop(
+			&f.area, cases[i].name, LONG_MS, &more, &err);
+		assert_int_equal(status, cases[i].goes ? 0 : -1);
+		assert_int_equal(kind_of(path, "mail"),
+			cases[i].goes ? '-' : cases[i].kind);
+		assert_int_equal(kind_of(f.home, "mail"), 'd');
+		assert_true(more == !cases[i].goes);
+		end(&f);
+	}
+	assert_true(fs_exists("/etc/passwd"));
+}
+
 static void
 note_name(const char *name, void *context)
 {
@@ -328,6 +371,7 @@ main(void)
 		cmocka_unit_test(test_the_index_goes),
 		cmocka_unit_test(test_no_lock_comes_back),
 		cmocka_unit_test(test_purge_in_steps),
+		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_names),
 	};

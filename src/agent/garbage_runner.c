@@ -32,7 +32,8 @@ struct garbage_runner {
 	bool running;
 };
 
-static const char *const ACTIONS[] = { "keep", "return", "purge", "list" };
+static const char *const ACTIONS[] = { "keep", "return", "purge", "drop",
+	"list" };
 
 static void start_next(struct garbage_runner *runner);
 
@@ -155,17 +156,35 @@ find_action(const char *name)
 	return NULL;
 }
 
+/* A link or another path is none: digits, '_' and a store id. */
+static bool
+is_earlier(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+
+	return digits > 0 && name[digits] == '_' &&
+	       garbage_is_store_id(name + digits + 1);
+}
+
 /* The word behind the action, or NULL with err set. */
 static const char *
 read_word(const json_t *request, const char *action, struct err *err)
 {
 	const char *after =
 		json_string_value(json_object_get(request, "after"));
+	const char *entry =
+		json_string_value(json_object_get(request, "entry"));
 	const char *store_id =
 		json_string_value(json_object_get(request, "store_id"));
 
 	if (strcmp(action, "list") == 0)
 		return after == NULL ? "" : after;
+	if (strcmp(action, "drop") == 0) {
+		if (entry != NULL && is_earlier(entry))
+			return entry;
+		(void)err_field(err, ERR_INVALID, "entry", "not such a name");
+		return NULL;
+	}
 	if (store_id != NULL && garbage_is_store_id(store_id))
 		return store_id;
 	(void)err_field(err, ERR_INVALID, "store_id", "not a store id");

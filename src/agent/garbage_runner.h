@@ -6,6 +6,7 @@
  *	{"verb":"garbage","action":"keep","store_id":"..."}  {"bytes":1234}
  *	                 "return"                            {}
  *	                 "purge"                             {"unfinished":true}
+ *	                 "drop","entry":"TIME_..."      {"unfinished":true}
  *	                 "list","after":"NAME"               {"entries":[...]}
  *
  * One runs at a time, in the order of the requests, and none outlives the

@@ -30,6 +30,7 @@
 #define ADDRESS_MAX 320
 #define STORE_ID_LENGTH 32
 #define FILE_NAME_MAX 255
+#define ENTRY_LENGTH_MAX 48 /* time and store id */
 #define NAME_MAX_LENGTH 32
 #define TEXT_MAX 200
 #define DOVECOT "dovecot"
@@ -388,6 +389,7 @@ static const struct ipc_field KICK_FIELDS[] = {
 static const struct ipc_field GARBAGE_FIELDS[] = {
 	{ "action", IPC_TEXT, NAME_MAX_LENGTH, true },
 	{ "store_id", IPC_TEXT, STORE_ID_LENGTH, false },
+	{ "entry", IPC_TEXT, ENTRY_LENGTH_MAX, false },
 	{ "after", IPC_TEXT, FILE_NAME_MAX, false },
 	{ .name = NULL },
 };

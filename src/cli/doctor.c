@@ -33,6 +33,7 @@ static const struct check CHECKS[] = {
 	{ "inotify", doctor_inotify, false },
 	{ "certificate", doctor_certificate, false },
 	{ "keys", doctor_keys, false },
+	{ "garbage", doctor_garbage, false },
 	{ "ports", doctor_owners, false },
 	{ "greetings", doctor_greetings, true },
 	{ "resolver", doctor_resolver, true },
@@ -178,6 +179,6 @@ const struct command doctor_commands[] = {
 		.privilege = COMMAND_ROOT,
 		.run = run_doctor,
 		.description =
-			"Services, memory, disk, clock, limits of the kernel, certificate, backup of the keys, who answers on the public ports and with what, the resolver, the host's name and reverse name. Changes nothing; only this machine's own resolver is asked. Exit status 1 when something failed; a warning alone is 0." },
+			"Services, memory, disk, clock, limits of the kernel, certificate, backup of the keys, mail of removed mailboxes, who answers on the public ports and with what, the resolver, the host's name and reverse name. Changes nothing; only this machine's own resolver is asked. Exit status 1 when something failed; a warning alone is 0." },
 	{ .name = NULL },
 };

@@ -55,6 +55,8 @@ void doctor_inotify(struct doctor *doctor);
 /* doctor_files.c */
 void doctor_certificate(struct doctor *doctor);
 void doctor_keys(struct doctor *doctor);
+/* doctor_garbage.c */
+void doctor_garbage(struct doctor *doctor);
 /* doctor_ports.c */
 void doctor_owners(struct doctor *doctor);
 void doctor_greetings(struct doctor *doctor);
@@ -63,7 +65,18 @@ void doctor_resolver(struct doctor *doctor);
 void doctor_host_name(struct doctor *doctor);
 void doctor_reverse_name(struct doctor *doctor);
 
-/* Pure, for its test. */
+/* Pure, for their tests. */
 enum doctor_level doctor_judge_expiry(int64_t seconds_left);
+
+/* Mail that version 0.1 moved to the garbage area. */
+struct doctor_earlier {
+	int64_t count;
+	int64_t overdue;
+};
+
+/* Who was removed by then should have been deleted by now. */
+int64_t doctor_garbage_overdue_before(int64_t now, int64_t days);
+void doctor_garbage_count(const char *name, int64_t overdue_before,
+	struct doctor_earlier *earlier);
 
 #endif

@@ -22,6 +22,33 @@ test_expiry(void **state UNUSED)
 }
 
 static void
+test_garbage(void **state UNUSED)
+{
+	static const struct {
+		const char *name;
+		int64_t count, overdue;
+	} cases[] = {
+		{ "990000_ab000000000000000000000000000001", 1, 1 },
+		{ "1000000_ab000000000000000000000000000001", 1, 1 },
+		{ "1000001_ab000000000000000000000000000001", 1, 0 },
+		{ "ab000000000000000000000000000001", 0, 0 },
+		{ "1000_stranger", 0, 0 },
+	};
+
+	/* Its days and three hours. */
+	assert_int_equal(
+		doctor_garbage_overdue_before(1000000 + 2 * DAY + 10800, 2),
+		1000000);
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct doctor_earlier earlier = { 0 };
+
+		doctor_garbage_count(cases[i].name, 1000000, &earlier);
+		assert_int_equal(earlier.count, cases[i].count);
+		assert_int_equal(earlier.overdue, cases[i].overdue);
+	}
+}
+
+static void
 test_covers(void **state UNUSED)
 {
 	static const struct {
@@ -55,6 +82,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_covers),
 	};
 

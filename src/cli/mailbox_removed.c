@@ -227,7 +227,8 @@ mailbox_removed_list(struct command_call *call)
 		&model, command_option(call, "search"), list_row, &list, &err);
 	end_list(&list, status == 0);
 	if (status == 0)
-		status = removed_mailbox_total(model.core, &total, &err);
+		status = removed_mailbox_total(
+			model.core, /* overdue_before */ 0, &total, &err);
 	model_close(&model);
 	if (status != 0)
 		return command_fail(call, &err);

@@ -22,6 +22,7 @@
 #define LISTS_EACH 12 /* intervals */
 #define DEADLINE_MS 120000
 #define NAME_SIZE 256
+#define NOTHING_GOES (-1) /* earlier than any */
 
 struct garbage_collector {
 	struct event_base *loop;
@@ -30,11 +31,13 @@ struct garbage_collector {
 	struct event *timer;
 	struct health *health;
 	int turn; /* of LISTS_EACH */
-	bool listing; /* an answer is awaited */
+	bool asking; /* an answer is awaited */
 	bool stopping; /* freed when it is here */
 	char after[NAME_SIZE];
 	int64_t unknown;
 	char unknown_name[NAME_SIZE]; /* one of them */
+	int64_t before; /* what was moved by then goes */
+	json_t *over; /* names of version 0.1 whose time is over */
 };
 
 static int
@@ -47,10 +50,13 @@ expire(struct garbage_collector *collector, int64_t *count_out, struct err *err)
 	int status = setting_number(
 		collector->core, SETTING_GARBAGE_DAYS, &days, err);
 
-	if (status == 0)
-		status = removed_mailbox_expire(&model,
-			clock_wall_seconds() - days * REMOVED_DAY_SECONDS,
-			count_out, err);
+	collector->before = NOTHING_GOES;
+	if (status == 0) {
+		collector->before =
+			clock_wall_seconds() - days * REMOVED_DAY_SECONDS;
+		status = removed_mailbox_expire(
+			&model, collector->before, count_out, err);
+	}
 	arena_free(&model.arena);
 	return status;
 }
@@ -100,6 +106,9 @@ judge_entry(
 		log_warn("mail of a mailbox lies in the garbage area, bringing"
 			 " it back",
 			LOG_TEXT("store", name));
+	if (owner == REMOVED_OWNER_EARLIER &&
+		removed_entry_time(name) <= collector->before)
+		json_array_append_new(collector->over, json_string(name));
 	if (owner == REMOVED_OWNER_NOBODY) {
 		collector->unknown++;
 		snprintf(collector->unknown_name,
@@ -109,7 +118,9 @@ judge_entry(
 }
 
 static void list_next(struct garbage_collector *collector);
+static void drop_next(struct garbage_collector *collector);
 
+/* 1 when there may be more, 0 at the end. */
 static int
 judge_entries(struct garbage_collector *collector, const json_t *entries,
 	struct err *err)
@@ -121,14 +132,35 @@ judge_entries(struct garbage_collector *collector, const json_t *entries,
 	{
 		const char *name = json_string_value(entry);
 
-		if (name == NULL)
-			continue;
+		/* In their order, or it could go on for ever. */
+		if (name == NULL || strcmp(name, collector->after) <= 0)
+			return err_set(err, ERR_CORRUPT,
+				"the list is not in its order");
 		snprintf(
 			collector->after, sizeof(collector->after), "%s", name);
 		if (judge_entry(collector, name, err) < 0)
 			return -1;
 	}
-	return 0;
+	return json_array_size(entries) > 0;
+}
+
+/* True when it is over: nobody waits for the answer, or there is none. */
+static bool
+is_over(struct garbage_collector *collector, const json_t *reply,
+	const struct err *cause, const char *sentence)
+{
+	collector->asking = false;
+	if (collector->stopping) {
+		garbage_collector_free(&collector);
+		return true;
+	}
+	if (reply != NULL)
+		return false;
+	/* The agent is away: the next time is soon enough. */
+	if (cause->code != ERR_UNAVAILABLE)
+		log_warn(sentence, LOG_ERR(cause));
+	collector->turn = 0;
+	return true;
 }
 
 static void
@@ -137,39 +169,72 @@ on_listed(json_t *reply, const struct err *cause, void *context)
 	struct garbage_collector *collector = context;
 	const json_t *entries = json_object_get(reply, "entries");
 	struct err err;
+	int more;
 
-	collector->listing = false;
-	if (collector->stopping) {
-		garbage_collector_free(&collector);
+	if (is_over(collector, reply, cause,
+		    "the garbage area can not be listed"))
 		return;
-	}
-	/* The agent is away: the next time is soon enough. */
-	if (reply == NULL) {
-		if (cause->code != ERR_UNAVAILABLE)
-			log_warn("the garbage area can not be listed",
-				LOG_ERR(cause));
-		collector->turn = LISTS_EACH - 1;
-		return;
-	}
-	if (judge_entries(collector, entries, &err) < 0)
+	more = judge_entries(collector, entries, &err);
+	if (more < 0) {
 		log_warn("the garbage area can not be compared", LOG_ERR(&err));
-	else if (json_array_size(entries) > 0)
+		return;
+	}
+	if (more == 1) {
 		list_next(collector);
-	else
-		tell(collector);
+		return;
+	}
+	tell(collector);
+	drop_next(collector);
+}
+
+static void
+ask(struct garbage_collector *collector, const char *action, const char *word,
+	const char *text, ipc_done_fn *done)
+{
+	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "garbage",
+		"action", action, word, text);
+
+	BUG_ON(request == NULL);
+	collector->asking = true;
+	ipc_request_async(collector->loop, collector->agent_socket, request,
+		DEADLINE_MS, NULL, done, collector);
+	json_decref(request);
 }
 
 static void
 list_next(struct garbage_collector *collector)
 {
-	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "garbage",
-		"action", "list", "after", collector->after);
+	ask(collector, "list", "after", collector->after, on_listed);
+}
 
-	BUG_ON(request == NULL);
-	collector->listing = true;
-	ipc_request_async(collector->loop, collector->agent_socket, request,
-		DEADLINE_MS, NULL, on_listed, collector);
-	json_decref(request);
+static void
+on_dropped(json_t *reply, const struct err *cause, void *context)
+{
+	struct garbage_collector *collector = context;
+
+	if (is_over(collector, reply, cause,
+		    "mail in the garbage area whose time is over can not be"
+		    " deleted, trying again later"))
+		return;
+	if (!json_is_true(json_object_get(reply, "unfinished"))) {
+		log_info("the time of mail in the garbage area is over,"
+			 " deleted it",
+			LOG_TEXT("entry", json_string_value(json_array_get(
+						  collector->over, 0))));
+		json_array_remove(collector->over, 0);
+	}
+	drop_next(collector);
+}
+
+/* One after the other, so that others have their turn between them. */
+static void
+drop_next(struct garbage_collector *collector)
+{
+	const json_t *name = json_array_get(collector->over, 0);
+
+	if (name != NULL)
+		ask(collector, "drop", "entry", json_string_value(name),
+			on_dropped);
 }
 
 static void
@@ -180,8 +245,9 @@ on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *context)
 
 	evtimer_add(collector->timer, &interval);
 	judge_times(collector);
-	if (collector->listing || collector->turn++ % LISTS_EACH != 0)
+	if (collector->asking || collector->turn++ % LISTS_EACH != 0)
 		return;
+	json_array_clear(collector->over);
 	collector->after[0] = '\0';
 	collector->unknown = 0;
 	list_next(collector);
@@ -197,6 +263,7 @@ garbage_collector_new(
 	collector->loop = loop;
 	collector->core = core;
 	collector->agent_socket = agent_socket;
+	collector->over = json_array();
 	collector->health = health_new(loop, agent_socket, "garbage");
 	collector->timer = evtimer_new(loop, on_timer, collector);
 	BUG_ON(collector->timer == NULL);
@@ -209,7 +276,7 @@ garbage_collector_free(struct garbage_collector **collector)
 {
 	if (*collector == NULL)
 		return;
-	if ((*collector)->listing) {
+	if ((*collector)->asking) {
 		(*collector)->stopping = true;
 		event_del((*collector)->timer);
 		*collector = NULL;
@@ -217,5 +284,15 @@ garbage_collector_free(struct garbage_collector **collector)
 	}
 	health_free(&(*collector)->health);
 	event_free((*collector)->timer);
+	json_decref((*collector)->over);
 	x_free(collector);
+}
+
+void
+garbage_collector_wake(struct garbage_collector *collector)
+{
+	static const struct timeval now = { 0, 0 };
+
+	collector->turn = 0;
+	evtimer_add(collector->timer, &now);
 }

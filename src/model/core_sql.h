@@ -50,7 +50,7 @@ enum removed_mailbox_sql {
 	REMOVED_EXPIRED, /* ?1 removed then or before */
 	REMOVED_NEXT, /* of those that are not settled, the longest due */
 	REMOVED_OWNER, /* ?1 store id: a mailbox that there is */
-	REMOVED_TOTAL, /* number and bytes of those kept */
+	REMOVED_TOTAL, /* of those kept; how many were removed by ?1 */
 	REMOVED_SQL_COUNT
 };
 

@@ -215,7 +215,8 @@ const struct db_statement REMOVED_SQL[REMOVED_SQL_COUNT] = {
 	[REMOVED_OWNER] = { "removed-owner",
 		"SELECT id, address FROM mailbox WHERE store_id = ?1", NULL },
 	[REMOVED_TOTAL] = { "removed-total",
-		"SELECT count(*), coalesce(sum(max(bytes, 0)), 0)"
+		"SELECT count(*), coalesce(sum(max(bytes, 0)), 0),"
+		" coalesce(min(removed), 0), coalesce(sum(removed <= ?1), 0)"
 		" FROM removed_mailbox WHERE state IN (0, 2)",
 		"as many rows as there is garbage, and status asks rarely" },
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "model/address.h"
 #include "model/alias.h"
 #include "model/app_password.h"
@@ -20,6 +21,8 @@
 #define MEMORY_MAX (64 * 1024 * 1024)
 #define REFUSED_TEXT_MAX 400
 #define LIST_SLICE 200
+#define STORE_ID_LENGTH 32
+#define ENTRY_DIGITS_MAX 12 /* of seconds: some ten thousand years */
 #define DUE_FIRST 0 /* a mailbox that waits for its mail */
 
 /* Remembering. */
@@ -240,15 +243,17 @@ removed_mailbox_until(struct model *model, const struct removed_mailbox *row,
 }
 
 int
-removed_mailbox_total(
-	struct db *core, struct removed_total *total_out, struct err *err)
+removed_mailbox_total(struct db *core, int64_t overdue_before,
+	struct removed_total *total_out, struct err *err)
 {
 	struct db_query q = db_query(core, &REMOVED_SQL[REMOVED_TOTAL]);
-	int got = db_step(&q, err);
+	int got;
 
+	db_bind_number(&q, 1, overdue_before);
+	got = db_step(&q, err);
 	if (got == 1)
 		*total_out = (struct removed_total){ db_number(&q, 0),
-			db_number(&q, 1) };
+			db_number(&q, 1), db_number(&q, 2), db_number(&q, 3) };
 	db_finish(&q);
 	return got == 1 ? 0 : -1;
 }
@@ -588,12 +593,51 @@ claim(struct db *core, const char *store_id, enum removed_owner *owner_out,
 	return got < 0 ? -1 : 0;
 }
 
+int64_t
+removed_entry_time(const char *name)
+{
+	size_t digits = strspn(name, "0123456789");
+	const char *store_id = name + digits + 1;
+	uint64_t seconds;
+
+	if (digits == 0 || digits > ENTRY_DIGITS_MAX || name[digits] != '_' ||
+		strlen(store_id) != STORE_ID_LENGTH ||
+		strspn(store_id, "0123456789abcdef") != STORE_ID_LENGTH ||
+		span_parse_uint64((struct span){ name, digits }, INT64_MAX,
+			&seconds) != 0)
+		return -1;
+	return (int64_t)seconds;
+}
+
+/* core.db may be older than what was moved: then it is for a person. */
+static int
+claim_earlier(struct db *core, const char *store_id,
+	enum removed_owner *owner_out, struct err *err)
+{
+	struct db_query q = db_query(core, &REMOVED_SQL[REMOVED_OWNER]);
+	int got;
+
+	db_bind_text(&q, 1, store_id);
+	got = db_step(&q, err);
+	db_finish(&q);
+	if (got == 0)
+		got = is_removed(core, store_id, err);
+	if (got >= 0)
+		*owner_out =
+			got == 1 ? REMOVED_OWNER_NOBODY : REMOVED_OWNER_EARLIER;
+	return got < 0 ? -1 : 0;
+}
+
 int
 removed_store_claim(struct db *core, const char *name,
 	enum removed_owner *owner_out, struct err *err)
 {
-	int got = is_removed(core, name, err);
+	int got;
 
+	if (removed_entry_time(name) >= 0)
+		return claim_earlier(
+			core, strchr(name, '_') + 1, owner_out, err);
+	got = is_removed(core, name, err);
 	if (got == 0)
 		return claim(core, name, owner_out, err);
 	if (got == 1)

@@ -49,6 +49,8 @@ struct removed_return {
 struct removed_total {
 	int64_t mailboxes;
 	int64_t bytes; /* as far as known */
+	int64_t oldest; /* when it was removed; 0: there is none */
+	int64_t overdue; /* removed before, or at, the time asked for */
 };
 
 /*
@@ -70,8 +72,8 @@ MUST_CHECK int removed_mailbox_list(struct model *model, const char *search,
 /* When it will be purged; INT64_MAX never. */
 MUST_CHECK int removed_mailbox_until(struct model *model,
 	const struct removed_mailbox *row, int64_t *until_out, struct err *err);
-MUST_CHECK int removed_mailbox_total(
-	struct db *core, struct removed_total *total_out, struct err *err);
+MUST_CHECK int removed_mailbox_total(struct db *core, int64_t overdue_before,
+	struct removed_total *total_out, struct err *err);
 
 /*
  * Makes it a mailbox again with its number, password and store, under the
@@ -110,8 +112,15 @@ MUST_CHECK int removed_store_postpone(
 enum removed_owner {
 	REMOVED_OWNER_NOBODY,
 	REMOVED_OWNER_REMOVED, /* as it should be */
+	REMOVED_OWNER_EARLIER, /* nobody's, with its time in its name */
 	REMOVED_OWNER_MAILBOX /* that there is: it is queued to be returned */
 };
+
+/*
+ * Version 0.1 moved mail to "<time>_<store id>" and remembered nothing else:
+ * when that was, or -1 for a name of another form.
+ */
+int64_t removed_entry_time(const char *name);
 
 MUST_CHECK int removed_store_claim(struct db *core, const char *name,
 	enum removed_owner *owner_out, struct err *err);

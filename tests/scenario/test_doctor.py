@@ -5,6 +5,7 @@ its cause and a remedy; the keys that must not get lost."""
 import contextlib
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import time
 import pytest
 
 from lib.suite import Suite
+from lib.wait import wait_for
 
 # What no lab has: an authority's certificate, a disciplined clock.
 ELSEWHERE = {"certificate", "clock", "inotify", "keys", "memory", "disk"}
@@ -74,6 +76,27 @@ def more_addresses(lab, address):
     finally:
         subprocess.run(ip + ["del", address + "/32", "dev", "eth0"],
                        check=True)
+
+
+def test_mail_that_should_be_gone(lab, suite):
+    """What version 0.1 moved to the garbage area goes by the time in its
+    name, and the doctor says that it is there."""
+    entry = suite.root + ("/var/lib/mailherd/vmail/.garbage/"
+                          "1700000000_ab000000000000000000000000000001")
+    os.makedirs(entry + "/Maildir/cur")
+    for path in (os.path.dirname(entry), entry, entry + "/Maildir",
+                 entry + "/Maildir/cur"):
+        shutil.chown(path, "vmail", "vmail")
+    os.symlink("/etc/passwd", entry + "/Maildir/cur/link")
+    _, found = examine(suite)
+    assert any(level == "warning" and text.startswith(
+        "1 removed mailboxes are still there after their 7 days")
+               for level, text, _ in found["garbage"]), found["garbage"]
+    suite.run("restart", "jobs")
+    wait_for(lambda: not os.path.exists(entry), 30, "end of " + entry)
+    assert os.path.exists("/etc/passwd")
+    _, found = examine(suite)
+    assert levels(found["garbage"]) == {"ok"}
 
 
 def test_a_port_that_is_not_ours(lab, suite):
