@@ -420,7 +420,7 @@ end_stop(struct agent *agent)
 	if (agent->restart_all) {
 		if (logger != NULL)
 			(void)send_command(logger, "t"); /* s6 restarts it */
-		service_done(agent->service);
+		service_renew(agent->service);
 		return;
 	}
 	notify_manager(agent, "STOPPING=1");

@@ -3,9 +3,8 @@
  * mailherd-finish: the `finish` program of every service. It ends what is
  * left of the service's session, so that ports and sockets are free for
  * the next start, writes down how the run ended, and holds the next start
- * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s. A run
- * of STABLE_MS starts the row anew; one of RENEWED_MS that ends with status
- * 0 does not count. SIGTERM cuts the wait short: the agent
+ * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s
+ * (record_count_end()). SIGTERM cuts the wait short: the agent
  * sends it when a person asks for a restart or a stop, but not before this
  * program has written its number into the record: until then it would be
  * killed by it, with its work undone.
@@ -20,13 +19,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/service.h"
 #include "supervise/launch.h"
 #include "supervise/record.h"
 #include "supervise/s6.h"
 
 #define LINGER_MS 300
-#define STABLE_MS 15000
-#define RENEWED_MS 1000
 #define KILLED_CODE 256
 
 /* Blocks SIGTERM from here on, so that none is missed before the wait. */
@@ -36,30 +34,6 @@ block_signals(sigset_t *signals)
 	sigemptyset(signals);
 	sigaddset(signals, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, signals, NULL); /* a valid call */
-}
-
-static void
-count_end(struct record_ended *ended, const struct record_started *started,
-	bool asked_for)
-{
-	int64_t lived_ms = ended->at_ms - started->at_ms;
-	bool by_itself = ended->exit_code == 0 && ended->exit_signal == 0;
-
-	if (asked_for) {
-		ended->row = 0;
-		return;
-	}
-	/* Status 0 is odd, SIGTERM is how one is asked to end: nothing went
-	 * wrong in either. */
-	if (ended->exit_code != 0 ||
-		(ended->exit_signal != 0 && ended->exit_signal != SIGTERM))
-		ended->count++;
-	if (lived_ms >= STABLE_MS)
-		ended->row = 0;
-	/* A program that wants to begin anew (core.db was replaced) is not
-	 * held back for it, unless it does nothing else. */
-	else if (!by_itself || lived_ms < RENEWED_MS)
-		ended->row++;
 }
 
 /* Who was asked to stop may finish what it does; after a crash it counts
@@ -92,6 +66,16 @@ end_leftovers(struct record_started *started, bool asked_for)
 		log_warn("end of a process not recorded", LOG_ERR(&err));
 }
 
+static enum record_end
+how_of(const struct record_ended *ended, bool asked_for)
+{
+	if (asked_for)
+		return RECORD_ENDED_ASKED;
+	return ended->exit_code == SERVICE_RENEW_STATUS
+		       ? RECORD_ENDED_RENEWS
+		       : RECORD_ENDED_BY_ITSELF;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -115,7 +99,7 @@ main(int argc, char **argv)
 				    : 0;
 	ended.exit_code = code == KILLED_CODE ? 0 : code;
 	asked_for = status.supervised && !status.wanted_up;
-	count_end(&ended, &started, asked_for);
+	record_count_end(&ended, &started, how_of(&ended, asked_for));
 	if (record_write_ended(".", &ended, &err) == -1)
 		log_warn("end of a run not recorded", LOG_ERR(&err));
 	end_leftovers(&started, asked_for);

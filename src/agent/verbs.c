@@ -206,7 +206,7 @@ restart_alone(struct agent *agent, struct ipc_call *call, struct unit *unit)
 	}
 	reply_ok(call);
 	if (is_self)
-		service_done(agent->service);
+		service_renew(agent->service);
 }
 
 static void

@@ -233,7 +233,7 @@ service_main(const struct service *service, int argc, char **argv)
 			log_info("what to do", LOG_TEXT("remedy", err.remedy));
 		return EXIT_FAILURE;
 	}
-	return EXIT_SUCCESS;
+	return state.renew ? SERVICE_RENEW_STATUS : EXIT_SUCCESS;
 }
 
 void
@@ -248,4 +248,11 @@ service_done(struct service_state *state)
 {
 	state->done = true;
 	event_base_loopbreak(state->loop);
+}
+
+void
+service_renew(struct service_state *state)
+{
+	state->renew = true;
+	service_done(state);
 }

@@ -32,6 +32,9 @@ struct service_socket {
 
 struct service;
 
+/* After service_renew(); other programs have other reasons for it. */
+#define SERVICE_RENEW_STATUS 76
+
 struct service_state {
 	const struct service *service;
 	struct paths paths;
@@ -40,6 +43,7 @@ struct service_state {
 	void *program; /* the program's own state */
 	bool stopping; /* after SIGTERM */
 	bool done; /* after service_done() */
+	bool renew; /* after service_renew() */
 };
 
 struct service {
@@ -66,5 +70,10 @@ int service_main(const struct service *service, int argc, char **argv);
 void service_ready(struct service_state *state);
 /* Nothing is left to drain: the loop ends now. */
 void service_done(struct service_state *state);
+/*
+ * The same, to be started anew at once: the exit status says that this is
+ * meant, while a service that ends by itself otherwise is held back.
+ */
+void service_renew(struct service_state *state);
 
 #endif

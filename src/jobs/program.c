@@ -128,7 +128,7 @@ on_replaced(void *context)
 {
 	struct program *program = context;
 
-	service_done(program->state);
+	service_renew(program->state);
 }
 
 static struct program *

@@ -11,11 +11,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STABLE_MS 15000
+#define RENEWED_MS 1000
 #define LINE_MAX_BYTES 256
 #define RECORD_MODE 0644
 #define ERA_MAX 64
@@ -23,6 +26,28 @@
 #define PID_NAMESPACE "/proc/self/ns/pid"
 
 static const int DELAYS_S[] = { 0, 0, 1, 2, 4, 8, 15, 30, 60 };
+
+void
+record_count_end(struct record_ended *ended,
+	const struct record_started *started, enum record_end how)
+{
+	int64_t lived_ms = ended->at_ms - started->at_ms;
+
+	if (how == RECORD_ENDED_ASKED) {
+		ended->row = 0;
+		return;
+	}
+	/* SIGTERM is how one is asked to end: nothing went wrong. */
+	if (how != RECORD_ENDED_RENEWS &&
+		(ended->exit_code != 0 ||
+			(ended->exit_signal != 0 &&
+				ended->exit_signal != SIGTERM)))
+		ended->count++;
+	if (lived_ms >= STABLE_MS)
+		ended->row = 0;
+	else if (how != RECORD_ENDED_RENEWS || lived_ms < RENEWED_MS)
+		ended->row++;
+}
 
 int
 record_delay_s(const struct record_ended *ended)

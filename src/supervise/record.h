@@ -44,6 +44,20 @@ struct record_loaded {
 	int generation; /* of the rendered tree that it reads since */
 };
 
+/*
+ * What this end adds to the record: at_ms, exit code and signal are set.
+ * A run of 15 s starts the row anew, as does an end that was asked for; every
+ * other end, also one with status 0, makes the row longer. One that renews
+ * itself does not, when it ran for a second or more, and is no failure.
+ */
+enum record_end {
+	RECORD_ENDED_BY_ITSELF,
+	RECORD_ENDED_ASKED,
+	RECORD_ENDED_RENEWS
+};
+
+void record_count_end(struct record_ended *ended,
+	const struct record_started *started, enum record_end how);
 /* How long s6 is to wait after this end: 0, 0, 1, 2, 4 ... 60 s. */
 int record_delay_s(const struct record_ended *ended);
 /* Files that are missing or damaged read as zeroes. */

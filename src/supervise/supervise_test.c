@@ -274,6 +274,55 @@ test_records(void **state)
 }
 
 static void
+test_which_ends_make_the_row_longer(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t lived_ms;
+		int code, signal;
+		enum record_end how;
+		int64_t want_row, want_count; /* from 4 and 2 */
+	} CASES[] = {
+		{ "a failure", 5000, 1, 0, RECORD_ENDED_BY_ITSELF, 5, 3 },
+		{ "a crash", 5000, 0, SIGSEGV, RECORD_ENDED_BY_ITSELF, 5, 3 },
+		{ "a clean end at once", 10, 0, 0, RECORD_ENDED_BY_ITSELF, 5,
+			2 },
+		{ "a clean end after a second", 1000, 0, 0,
+			RECORD_ENDED_BY_ITSELF, 5, 2 },
+		{ "just not long enough", 14999, 0, 0, RECORD_ENDED_BY_ITSELF,
+			5, 2 },
+		{ "long enough", 15000, 0, 0, RECORD_ENDED_BY_ITSELF, 0, 2 },
+		{ "a failure after long", 15000, 1, 0, RECORD_ENDED_BY_ITSELF,
+			0, 3 },
+		{ "a stranger's SIGTERM", 5000, 0, SIGTERM,
+			RECORD_ENDED_BY_ITSELF, 5, 2 },
+		{ "asked for", 10, 1, 0, RECORD_ENDED_ASKED, 0, 2 },
+		{ "anew", 1000, 76, 0, RECORD_ENDED_RENEWS, 4, 2 },
+		{ "anew, and nothing else", 999, 76, 0, RECORD_ENDED_RENEWS, 5,
+			2 },
+		{ "the clock was set back", -5000, 0, 0, RECORD_ENDED_BY_ITSELF,
+			5, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+		struct record_started started = { .at_ms = 1000000 };
+		struct record_ended ended = { .at_ms = started.at_ms +
+						       CASES[i].lived_ms,
+			.exit_code = CASES[i].code,
+			.exit_signal = CASES[i].signal,
+			.row = 4,
+			.count = 2 };
+
+		record_count_end(&ended, &started, CASES[i].how);
+		if (ended.row != CASES[i].want_row ||
+			ended.count != CASES[i].want_count)
+			fail_msg("%s: row %d, count %d", CASES[i].name,
+				(int)ended.row, (int)ended.count);
+	}
+}
+
+static void
 test_delays(void **state)
 {
 	static const int WANT[] = { 0, 0, 0, 1, 2, 4, 8, 15, 30, 60, 60 };
@@ -349,6 +398,7 @@ main(void)
 			test_records, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_refusal, set_up, tear_down),
+		cmocka_unit_test(test_which_ends_make_the_row_longer),
 		cmocka_unit_test(test_delays),
 		cmocka_unit_test(test_ends_what_a_leader_leaves),
 	};
