@@ -27,7 +27,7 @@ struct retry_queue {
 };
 
 static const char *const CAUSES[] = { "database", "database.lookups",
-	"disk.database", "disk.mail", "disk.queue", "resolver" };
+	"disk.database", "disk.index", "disk.mail", "disk.queue", "resolver" };
 
 static int
 flush(const struct retry_queue *retry)

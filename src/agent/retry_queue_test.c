@@ -92,6 +92,7 @@ test_what_counts(void **state)
 		{ "disk.mail", true, true },
 		{ "disk.mail", true, false },
 		{ "disk.mail", false, false },
+		{ "disk.index", true, false },
 		{ "disk.log", false, true },
 		{ "dkim", false, true },
 	};

@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
+
+#include "base/compiler.h"
 
 #define MIB (UINT64_C(1024) * 1024)
 /* Postfix takes no mail below 1.5 times its message_size_limit. */
@@ -24,6 +27,8 @@ const struct disk_place DISK_PLACES[] = {
 		QUEUE_FULL, 1024 * MIB, "new mail is put off (452)" },
 	{ "mail", offsetof(struct paths, vmail), "",
 		50 * MIB, 1024 * MIB, "mail waits in the queue" },
+	{ "index", offsetof(struct paths, index), "",
+		64 * MIB, 512 * MIB, "nothing is indexed, mail may wait" },
 	{ "database", offsetof(struct paths, database), "",
 		50 * MIB, 512 * MIB, "nothing can be changed" },
 	{ "log", offsetof(struct paths, logs), "",
@@ -37,6 +42,17 @@ static const char *const LEVEL_NAMES[] = {
 	[DISK_LOW] = "low",
 	[DISK_FULL] = "full",
 };
+
+const struct disk_place *
+disk_place_find(const char *name)
+{
+	const struct disk_place *place = DISK_PLACES;
+
+	while (place->name != NULL && strcmp(place->name, name) != 0)
+		place++;
+	BUG_ON(place->name == NULL);
+	return place;
+}
 
 void
 disk_place_path(const struct disk_place *place, const struct paths *paths,

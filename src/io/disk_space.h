@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How much room the file systems of an instance have: the four places
+ * How much room the file systems of an instance have: the five places
  * that grow, how little is too little for each, and the sentence that an
  * administrator reads. The watch reports it as the facts disk.queue,
- * disk.mail, disk.database and disk.log. Nothing is freed here.
+ * disk.mail, disk.index, disk.database and disk.log. Nothing is freed here.
  *
  *	disk_place_path(place, &paths, path);
  *	if (disk_space_measure(path, &space, &err) == 0)
@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/paths.h"
 
-#define DISK_PLACES_MAX 4
+#define DISK_PLACES_MAX 5
 #define DISK_PATH_MAX (PATHS_MAX + 32)
 #define DISK_TEXT_SIZE 200 /* with NUL; as much as a fact holds */
 
@@ -45,6 +45,9 @@ struct disk_space {
 };
 
 extern const struct disk_place DISK_PLACES[];
+
+/* The place of that name, of which there is one. */
+const struct disk_place *disk_place_find(const char *name);
 
 void disk_place_path(const struct disk_place *place, const struct paths *paths,
 	char path_out[DISK_PATH_MAX]);

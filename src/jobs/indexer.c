@@ -23,7 +23,6 @@
 #define WAITING_MAX 500 /* read ahead of the batches */
 #define BUSY_MS 200
 #define DEADLINE_MS (65 * 60 * 1000) /* a little more than the agent's */
-#define ROOM_MIN (64 * 1024 * 1024)
 #define DAY_MS (24LL * 3600 * 1000)
 #define KILLED 128 /* exit status of a program that a signal ended */
 #define STATE_MODE 0640
@@ -190,9 +189,11 @@ has_room(struct indexer *indexer)
 {
 	struct disk_space space;
 	struct err err;
-	bool full = disk_space_measure(
-			    indexer->options.paths->index, &space, &err) == 0 &&
-		    space.free_bytes < ROOM_MIN;
+	bool full =
+		disk_space_measure(
+			indexer->options.paths->index, &space, &err) == 0 &&
+		disk_space_judge(disk_place_find("index"), &space,
+			indexer->no_room ? DISK_FULL : DISK_GOOD) == DISK_FULL;
 
 	if (full && !indexer->no_room)
 		log_warn("disk is nearly full, indexing waits; searches read"

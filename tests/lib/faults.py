@@ -11,9 +11,11 @@ from . import imap, smtp
 from .suite import PASSWORD
 from .wait import wait_for
 
-# Places of an instance, by the name of their fact disk.NAME.
+# Places of an instance, by the name of their fact disk.NAME; nobody is told
+# of the index.
 PLACES = {"queue": "var/lib/mailherd/engines/postfix/spool",
           "mail": "var/lib/mailherd/vmail",
+          "index": "var/lib/mailherd/index",
           "database": "var/lib/mailherd/db",
           "log": "var/log/mailherd"}
 SENDER = "sender@example.net"
@@ -36,19 +38,21 @@ class FileSystem:
         status = os.statvfs(self.path)
         return status.f_bavail * status.f_frsize
 
-    def _resize(self, size):
-        subprocess.run(["mount", "-o", "remount,size=%d" % size, self.path],
-                       check=True)
+    def _resize(self, size, names):
+        subprocess.run(["mount", "-o", "remount,size=%d,nr_inodes=%d" % (
+            size, names), self.path], check=True)
 
     @contextlib.contextmanager
-    def full(self):
-        """Nothing is free: as large as what is in it."""
+    def full(self, names=False):
+        """Nothing is free: as large as what is in it. names: no new file,
+        directory or link either, which take no room of a tmpfs."""
         status = os.statvfs(self.path)
-        self._resize((status.f_blocks - status.f_bfree) * status.f_frsize)
+        self._resize((status.f_blocks - status.f_bfree) * status.f_frsize,
+                     status.f_files - names * status.f_ffree)
         try:
             yield self
         finally:
-            self._resize(self.SIZE)
+            self._resize(self.SIZE, status.f_files)
 
     def close(self):
         subprocess.run(["umount", "--lazy", self.path], check=False)
