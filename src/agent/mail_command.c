@@ -49,7 +49,13 @@ static const struct mail_word ALL_FOLDERS[] = {
 };
 
 static const char *const EXPUNGE[] = { "expunge", NULL };
-static const char *const MOVE[] = { "move", NULL };
+/*
+ * A killed move leaves files in tmp/. As links they would count as other
+ * instances of their messages, and what users delete is kept only with its
+ * last instance (lazy_expunge): then it would be gone at once.
+ */
+static const char *const MOVE[] = { "-o", "maildir_copy_with_hardlinks=no",
+	"move", NULL };
 static const char *const MAILBOX_CREATE[] = { "mailbox", "create", NULL };
 static const char *const QUOTA_GET[] = { "-f", "tab", "quota", "get", NULL };
 static const char *const FETCH[] = { "-f", "tab", "fetch", NULL };

@@ -60,6 +60,35 @@ remove_here(int directory, const struct timespec *before)
 	return removed;
 }
 
+/* The message itself stays under its other name. */
+static int
+remove_links(int folder, const struct timespec *before)
+{
+	int fd = vmail_open_directory(folder, "tmp");
+	DIR *listing = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int removed = 0;
+
+	if (listing == NULL) {
+		if (fd != -1)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(listing)) != NULL) {
+		struct stat status;
+
+		if (fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) ==
+				0 &&
+			S_ISREG(status.st_mode) && status.st_nlink > 1 &&
+			(before == NULL ||
+				vmail_is_older(&status.st_ctim, before)) &&
+			unlinkat(fd, entry->d_name, 0) == 0)
+			removed++;
+	}
+	closedir(listing);
+	return removed;
+}
+
 /* ".Folder" in a maildir. */
 static int
 remove_in_folder(int maildir, const char *name, const struct timespec *before)
@@ -71,7 +100,7 @@ remove_in_folder(int maildir, const char *name, const struct timespec *before)
 	fd = vmail_open_directory(maildir, name);
 	if (fd == -1)
 		return 0;
-	removed = remove_here(fd, before);
+	removed = remove_here(fd, before) + remove_links(fd, before);
 	close(fd);
 	return removed;
 }
@@ -89,7 +118,7 @@ remove_in_maildir(int home, const char *name, const struct timespec *before)
 			close(fd);
 		return 0;
 	}
-	removed = remove_here(fd, before);
+	removed = remove_here(fd, before) + remove_links(fd, before);
 	while ((entry = readdir(listing)) != NULL)
 		removed += remove_in_folder(fd, entry->d_name, before);
 	closedir(listing);

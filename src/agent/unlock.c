@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mailherd-unlock: removes lock files of mailboxes, and clear text in
- * Dovecot's temporary files, that a power loss left behind, before Dovecot
- * starts and as user vmail. Dovecot sees that the process named in a lock is
- * gone; but after a power loss the file may be there without its content,
- * and then whoever opens the mailbox waits for two minutes. (maildir's
+ * mailherd-unlock: removes what a power loss left behind, before Dovecot
+ * starts and as user vmail: lock files of mailboxes and links of copies
+ * that were not completed (mail_locks.h), and clear text in Dovecot's
+ * temporary files. Dovecot sees that the process named in a lock is gone;
+ * but after a power loss the file may be there without its content, and
+ * then whoever opens the mailbox waits for two minutes. (maildir's
  * dovecot-uidlist.lock is held at every delivery.)
  *
- * Only locks older than this program's start go, so it needs not be
+ * Only what is older than this program's start goes, so it needs not be
  * awaited: it looks at all mailboxes from a child of low priority. A lock
  * whose content names a process is left to Dovecot.
  */
@@ -107,7 +108,7 @@ sweep_all(struct sweep *sweep, int vmail, const char *parts)
 	}
 	visit_each(sweep, vmail, visit_prefix);
 	if (sweep->removed > 0)
-		printf("removed %d lock files that a power loss left\n",
+		printf("removed %d lock files and links that a power loss left\n",
 			sweep->removed);
 	if (sweep->parts > 0)
 		printf("removed %d temporary files that a power loss left\n",

@@ -8,6 +8,7 @@
  * A move that was killed in the middle leaves a message in both places; it
  * is told by its GUID, and only taken out of the deleted ones then.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,13 @@ failed(struct deleted *deleted, const char *what, int status, struct err *err)
 			"was the mailbox itself removed? mailherd mailbox undelete %s",
 			deleted->address);
 	}
+	if (strstr(said, strerror(ENOSPC)) != NULL) {
+		(void)err_set(err, ERR_SYSTEM,
+			"%s: the disk of the mail is full: %s", what,
+			deleted->call->paths.vmail);
+		return err_remedy(err,
+			"free or add space, then run it again; nothing is lost");
+	}
 	return err_set(err, ERR_SYSTEM, "%s: doveadm ended with %d: %.300s",
 		what, status, said);
 }
@@ -319,6 +327,8 @@ act_on_slice(struct deleted *deleted, const char *command, bool there,
 		strbuf_printf(&uids, "%s%s", uids.length > 0 ? "," : "",
 			slice[i].uid);
 		slice[i].back = !there;
+		/* Its twin, deleted again after a killed move, is not wanted. */
+		map_set(deleted->guids, slice[i].guid, &slice[i]);
 	}
 	if (uids.length > 0)
 		status = act(deleted, command, slice[0].folder, uids.data, err);

@@ -176,7 +176,8 @@ def test_locks_that_a_power_loss_left_go_before_dovecot_starts(
     home = suite.home(mailbox())
     folder = home + "/Maildir/.Sub"
     suite.host.run(["setpriv", "--reuid=vmail", "--regid=vmail",
-                    "--clear-groups", "mkdir", "-p", folder])
+                    "--clear-groups", "mkdir", "-p", folder + "/tmp",
+                    folder + "/cur"])
     stale = [home + "/Maildir/dovecot-uidlist.lock",
              folder + "/dovecot-keywords.lock"]
     held = home + "/Maildir/subscriptions.lock"
@@ -185,10 +186,17 @@ def test_locks_that_a_power_loss_left_go_before_dovecot_starts(
         write(path, b"")
     write(held, b"1:elsewhere")
     os.symlink(stale[0], linked)
+    # A copy that was not completed, and one that does not share its bytes.
+    for name in ("linked", "whole"):
+        write(folder + "/tmp/" + name, b"bytes")
+    os.link(folder + "/tmp/linked", folder + "/cur/1.linked:2,")
+    stale.append(folder + "/tmp/linked")
     suite.restart("dovecot")
     wait_for(lambda: not any(os.path.exists(p) for p in stale), 10,
              "end of the locks")
     assert os.path.exists(held) and os.path.islink(linked)
+    assert os.path.exists(folder + "/tmp/whole")
+    assert read(folder + "/cur/1.linked:2,") == b"bytes"
 
 
 def test_a_misnamed_queue_file_is_renamed_before_postfix_starts(
