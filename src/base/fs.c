@@ -348,6 +348,17 @@ fs_make_directory(
 			  : 0;
 }
 
+int
+fs_sync_directory(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = fd < 0 ? -1 : fsync(fd);
+	int errno_value = errno;
+	if (fd >= 0)
+		close(fd);
+	return result < 0 ? err_errno(err, errno_value, "syncing %s", path) : 0;
+}
+
 bool
 fs_exists(const char *path)
 {

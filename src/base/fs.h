@@ -25,6 +25,8 @@ MUST_CHECK int fs_write_new(const char *path, const void *data, size_t length,
 /* Creates path and parents (parents 0755 root); sets owner and mode of path. */
 MUST_CHECK int fs_make_directory(
 	const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
+/* A directory's names, owner and mode stay after a power loss. */
+MUST_CHECK int fs_sync_directory(const char *path, struct err *err);
 bool fs_exists(const char *path);
 /* Removes a tree below and including path; does not follow links. */
 MUST_CHECK int fs_remove_tree(const char *path, struct err *err);

@@ -57,14 +57,34 @@ static const struct {
 	{ "seal", "mailherd" }, /* of sealed columns in core.db */
 };
 
+static const char *
+directory_path(const struct paths *paths, const struct directory *directory,
+	struct arena *arena)
+{
+	return arena_printf(arena, "%s%s",
+		(const char *)paths + directory->base, directory->suffix);
+}
+
+/* They must not come back with another mode than what was put into them. */
+static int
+sync_directories(
+	const struct paths *paths, struct arena *arena, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(DIRECTORIES); i++)
+		if (fs_sync_directory(
+			    directory_path(paths, &DIRECTORIES[i], arena),
+			    err) == -1)
+			return -1;
+	return 0;
+}
+
 int
 setup_directories(
 	const struct paths *paths, struct arena *arena, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(DIRECTORIES); i++) {
 		const struct directory *d = &DIRECTORIES[i];
-		const char *path = arena_printf(arena, "%s%s",
-			(const char *)paths + d->base, d->suffix);
+		const char *path = directory_path(paths, d, arena);
 		uid_t uid;
 		gid_t gid, unused;
 
@@ -73,7 +93,7 @@ setup_directories(
 			fs_make_directory(path, d->mode, uid, gid, err) == -1)
 			return -1;
 	}
-	return 0;
+	return sync_directories(paths, arena, err);
 }
 
 static int
