@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "directory/directory.h"
 #include "directory/lookup.h"
+#include "directory/usage_mark.h"
 #include "io/health.h"
 #include "store/schema.h"
 #include "store/wal_guard.h"
@@ -46,6 +47,10 @@ struct databases {
 	struct event *timer;
 	struct file core;
 	struct file usage;
+	struct wal_identity marked_file; /* the usage.db that is */
+	struct wal_identity marked_index;
+	bool was_marked; /* once: another one is in doubt */
+	bool said_unmarked;
 };
 
 static int
@@ -174,11 +179,57 @@ file_check(struct databases *databases, struct file *file)
 		lookup_set_database(databases->directory->lookup, *file->db);
 }
 
+static bool
+is_marked(const struct databases *databases)
+{
+	return databases->was_marked &&
+	       wal_identity_equal(
+		       &databases->marked_file, &databases->usage.file) &&
+	       wal_identity_equal(
+		       &databases->marked_index, &databases->usage.index);
+}
+
+/* Until it can be written, what is in it is answered all the same. */
+static void
+mark_usage(struct databases *databases)
+{
+	struct db *usage = *databases->usage.db;
+	struct err err = { 0 };
+	int status;
+
+	if (usage == NULL || is_marked(databases))
+		return;
+	status = usage_mark_running(usage, databases->was_marked, &err);
+	if (status < 0 && !databases->said_unmarked)
+		log_warn("usage.db cannot be marked as in use, trying on",
+			LOG_ERR(&err));
+	databases->said_unmarked = status < 0;
+	if (status < 0)
+		return;
+	databases->was_marked = true;
+	databases->marked_file = databases->usage.file;
+	databases->marked_index = databases->usage.index;
+}
+
 void
 databases_check(struct databases *databases)
 {
 	file_check(databases, &databases->core);
 	file_check(databases, &databases->usage);
+	mark_usage(databases);
+}
+
+void
+databases_stop(struct databases *databases)
+{
+	struct err err = { 0 };
+
+	if (*databases->usage.db == NULL || !is_marked(databases))
+		return;
+	if (usage_mark_stopped(*databases->usage.db, &err) < 0)
+		log_warn("usage.db cannot be marked as complete, its numbers"
+			 " will be counted anew",
+			LOG_ERR(&err));
 }
 
 static void

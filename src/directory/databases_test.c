@@ -242,6 +242,65 @@ test_not_a_database(void **state)
 	assert_int_equal(ask(fixture, "anna@example.org"), LOOKUP_TEMP);
 }
 
+static const struct db_statement SQL_DOUBT = { "doubt",
+	"SELECT doubt FROM quota_state", "of a test" };
+
+static int64_t
+doubt(struct fixture *fixture)
+{
+	struct db_query q = db_query(fixture->directory.usage, &SQL_DOUBT);
+	int64_t number = db_step(&q, NULL) == 1 ? db_number(&q, 0) : -1;
+
+	db_finish(&q);
+	return number;
+}
+
+static void
+report(struct fixture *fixture)
+{
+	struct err err;
+
+	assert_int_equal(
+		db_script(fixture->directory.usage,
+			"INSERT INTO quota VALUES (1, 1, 1, 1, 5)", &err),
+		0);
+}
+
+static void
+test_a_clean_end_and_another(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->databases = databases_new(&fixture->directory);
+	databases_check(fixture->databases);
+	assert_int_equal(doubt(fixture), 1); /* a new file */
+	report(fixture);
+	databases_stop(fixture->databases);
+	databases_free(&fixture->databases);
+	fixture->databases = databases_new(&fixture->directory);
+	assert_int_equal(doubt(fixture), 1);
+	databases_free(&fixture->databases);
+	fixture->databases = databases_new(&fixture->directory);
+	assert_int_equal(doubt(fixture), 6);
+}
+
+/* An older copy, of a time when all was well. */
+static void
+test_another_usage_is_in_doubt(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->databases = databases_new(&fixture->directory);
+	db_close(&fixture->core.usage);
+	assert_int_equal(
+		rename(fixture->core.usage_path, fixture->paths.usage_db), 0);
+	databases_check(fixture->databases);
+	assert_non_null(fixture->directory.usage);
+	assert_int_equal(doubt(fixture), 1);
+	databases_check(fixture->databases);
+	assert_int_equal(doubt(fixture), 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -255,6 +314,8 @@ main(void)
 		CASE(test_removed),
 		CASE(test_newer_schema),
 		CASE(test_not_a_database),
+		CASE(test_a_clean_end_and_another),
+		CASE(test_another_usage_is_in_doubt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

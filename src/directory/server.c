@@ -86,6 +86,7 @@ static void
 finish(struct program *program)
 {
 	struct directory *directory = &program->directory;
+	bool complete;
 
 	event_free(program->drain_timer);
 	for (int i = 0; i < SERVICE_SOCKETS_MAX; i++)
@@ -93,8 +94,10 @@ finish(struct program *program)
 	ipc_server_free(&program->control);
 	judge_free(&directory->judge);
 	usage_sweep_free(&program->sweep);
-	usage_free(&directory->usage_writer);
+	complete = usage_free(&directory->usage_writer);
 	quota_warner_free(&program->warner);
+	if (complete)
+		databases_stop(program->databases);
 	databases_free(&program->databases);
 	lookup_free(&directory->lookup);
 	service_done(program->state);

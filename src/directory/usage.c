@@ -430,21 +430,24 @@ forget_all(struct map **map)
 	map_free(map);
 }
 
-void
+bool
 usage_free(struct usage **usage_pointer)
 {
 	struct usage *usage = *usage_pointer;
 	struct err err;
+	bool complete;
 	int rc;
 
 	if (usage == NULL)
-		return;
+		return true;
 	while ((rc = usage_flush(usage, &err)) > 0)
 		continue;
 	if (rc < 0)
 		log_error("the last reports of usage are lost", LOG_ERR(&err));
+	complete = rc == 0 && usage->dropped == 0;
 	event_free(usage->timer);
 	forget_all(&usage->quota);
 	forget_all(&usage->logins);
 	x_free(usage_pointer);
+	return complete;
 }

@@ -4,7 +4,7 @@
  * log; kept in usage.db by mailbox id. Reports are gathered and written in
  * one transaction within a second, so that a busy server costs a handful
  * of transactions and no request waits for one. A crash loses at most
- * that second: Dovecot reports the quota again with the next change.
+ * that second: mailboxes are counted anew after it (usage_mark.h).
  *
  * While usage.db is away, reports wait, up to a bound; beyond it the
  * new ones are dropped and counted.
@@ -13,6 +13,7 @@
 #define DIRECTORY_USAGE_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/judge.h"
@@ -25,8 +26,8 @@ struct usage;
 
 /* *db may be NULL for a while, and another one later. */
 struct usage *usage_new(struct event_base *loop, struct db *const *db);
-/* Writes what waits, when it can. */
-void usage_free(struct usage **usage);
+/* Writes what waits, when it can; true: none of all reports was lost. */
+bool usage_free(struct usage **usage);
 
 void usage_set_bytes(struct usage *usage, int64_t mailbox_id, int64_t bytes);
 void usage_set_messages(

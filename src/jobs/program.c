@@ -21,6 +21,7 @@
 #include "jobs/expunger.h"
 #include "jobs/garbage_collector.h"
 #include "jobs/indexer.h"
+#include "jobs/recounter.h"
 #include "jobs/runner.h"
 #include "jobs/store_keeper.h"
 #include "model/instance.h"
@@ -41,6 +42,7 @@ struct program {
 	int undelete_days; /* mail.undelete_days; -1: not known */
 	struct expunger *expunger;
 	struct audit_pruner *pruner;
+	struct recounter *recounter;
 	struct indexer *indexer; /* NULL: there is no search index */
 	struct indexer_options search; /* workers 0: there is none */
 	struct effects effects;
@@ -116,6 +118,8 @@ on_opened(struct db *core, void *context)
 		program->expunger = expunger_new(state->loop, core,
 			program->undelete_days, program->agent_socket);
 	program->pruner = audit_pruner_new(state->loop, core);
+	program->recounter = recounter_new(
+		state->loop, core, &state->paths, program->agent_socket);
 	if (program->search.workers > 0)
 		start_indexer(program, core);
 	program->commits = commit_watch_new(state->loop, core,
@@ -209,6 +213,7 @@ program_drain(struct service_state *state)
 	garbage_collector_free(&program->collector);
 	expunger_free(&program->expunger);
 	audit_pruner_free(&program->pruner);
+	recounter_free(&program->recounter);
 	if (program->runner)
 		runner_stop(program->runner, on_runner_idle, program);
 	else

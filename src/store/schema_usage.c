@@ -63,10 +63,24 @@ static const char QUOTA_WARNING[] =
 	") STRICT;"
 	"CREATE INDEX quota_warning_due ON quota_warning (due) WHERE parts > 0;";
 
+/*
+ * running: a directory has the file open and has not said its last word.
+ * doubt: numbers of rows with a lower change are from before an unclean end,
+ * and so is a number that is not there; 0: none (directory/usage_mark.h).
+ */
+static const char QUOTA_STATE[] =
+	"CREATE TABLE quota_state ("
+	" only INTEGER PRIMARY KEY CHECK (only = 1),"
+	" running INTEGER NOT NULL DEFAULT 1," /* a new file knows nothing */
+	" doubt INTEGER NOT NULL DEFAULT 0"
+	") STRICT;"
+	"INSERT INTO quota_state (only) VALUES (1);";
+
 const struct schema_step schema_usage_steps[] = {
 	{ "usage", USAGE },
 	{ "quota change", QUOTA_CHANGE },
 	{ "quota-warning", QUOTA_WARNING },
+	{ "quota state", QUOTA_STATE },
 };
 /* clang-format on */
 

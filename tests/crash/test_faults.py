@@ -15,6 +15,7 @@ from lib.faults import (PLACES, Database, FileSystem, Ledger, fact,
                         may_log_in, wait_fact)
 from lib.lab import DOMAIN, PEER_DOMAIN, Lab
 from lib.matrix import Row, record
+from lib.quota import fill, quota_in_imap, used
 from lib.suite import CommandError
 from lib.wait import wait_for
 
@@ -100,6 +101,26 @@ def test_full_disks(lab, suite, ledger, ann, mailbox):
         assert may_log_in(lab, ann) == "in"
     wait_fact(suite, "disk.queue", True)
     assert ledger.send(ann) == 250
+
+
+def test_numbers_of_quota_on_a_full_disk(lab, suite, ledger, ann):
+    """Reports wait in memory, and what is lost with it is counted anew."""
+    suite.edit_mailbox(ann, quota="1M")
+    assert fill(lab, ann, 200 * 1024)[0] == "OK"
+    wait_for(lambda: used(suite, ann) > 200 * 1024, 15, "number reported")
+    with lab.disks["database"].full():
+        wait_fact(suite, "disk.database", False)
+        assert fill(lab, ann, 300 * 1024)[0] == "OK"
+        assert ledger.send(ann) == 250
+        # What waited in memory is gone, and nothing can be written.
+        os.kill(suite.pid("directory"), signal.SIGKILL)
+        wait_for(suite.all_ready, 60, "all ready")
+        assert ledger.send(ann) in (250,) + TEMPORARY
+        assert fill(lab, ann, 700 * 1024)[0] == "NO"  # over the quota
+    wait_fact(suite, "disk.database", True)
+    wait_for(lambda: used(suite, ann) > 500 * 1024, 30, "right number")
+    wait_fact(suite, "quota.numbers", True)
+    assert abs(used(suite, ann) - quota_in_imap(lab, ann) * 1024) <= 1024
 
 
 # core.db
