@@ -2,8 +2,9 @@
 /*
  * mailherd-check-keys: the gate of Dovecot's start. Ends well when the keys
  * that mail at rest needs are there (mail_keeper.h); else it prints what is
- * missing and what to do, in one line. Started as root, it becomes vmail
- * before it reads anything.
+ * missing and what to do, in one line. Then it sees to it that Dovecot's
+ * own form of each key is there and is that key's (mail_key_form.h).
+ * Started as root, it becomes vmail before it reads anything.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "io/jail.h"
 #include "model/instance.h"
 #include "model/mail_keeper.h"
+#include "model/mail_key_form.h"
 
 #define EXIT_USAGE 2
 
@@ -29,6 +31,7 @@ run(const char *root, struct arena *arena, struct err *err)
 	struct err why = { 0 };
 
 	if (paths_init(&paths, root, err) == -1 ||
+		mail_key_form_prepare(&paths, err) == -1 ||
 		jail_enter(&JAIL, &paths, err) == -1)
 		return -1;
 	/* What it is started with: the last that was right, if need be. */
@@ -36,7 +39,9 @@ run(const char *root, struct arena *arena, struct err *err)
 		*err = why;
 		return -1;
 	}
-	return mail_keeper_check(&paths, instance.mail_encryption, err);
+	if (mail_keeper_check(&paths, instance.mail_encryption, err) == -1)
+		return -1;
+	return mail_key_form_refresh(&paths, err);
 }
 
 int

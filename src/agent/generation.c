@@ -26,6 +26,7 @@
 
 #define GENERATIONS_KEPT 3
 #define RENDER_DEADLINE_MS 20000
+#define GATE_DEADLINE_MS 60000
 #define INSTANCE_SIZE_MAX (256 * 1024)
 #define OUR_FOLDER "mailherd"
 
@@ -190,14 +191,35 @@ is_listed(const char *const *list, const char *name)
 	return false;
 }
 
+/*
+ * A gate makes what the configuration names and what can be made again, so
+ * the check finds it, too.
+ */
+static void
+ask_gates(const struct engine *engine)
+{
+	struct err ignored;
+
+	for (size_t i = 0; engine->services[i].name != NULL; i++) {
+		const char *const *gate = engine->services[i].gate;
+
+		if (gate[0] == NULL)
+			continue;
+		if (checker_tool(
+			    gate, GATE_DEADLINE_MS, "the gate", &ignored) == -1)
+			continue; /* it says why when the service starts */
+	}
+}
+
 static int
 check_engine(const struct tree_input *input, const struct engine *engine,
 	struct arena *arena, const char *tree, struct err *err)
 {
 	struct fault fault;
-	int result =
-		checker_run(input->paths, engine, tree, arena, &fault, err);
+	int result;
 
+	ask_gates(engine);
+	result = checker_run(input->paths, engine, tree, arena, &fault, err);
 	if (result != 1)
 		return result;
 	return err_set(err, ERR_INVALID, "the configuration check of %s: %s",

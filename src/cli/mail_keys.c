@@ -15,6 +15,7 @@
 #include "cli/owner.h"
 #include "io/jail.h"
 #include "model/mail_keeper.h"
+#include "model/mail_key_form.h"
 
 #define HEX "0123456789abcdef"
 
@@ -198,6 +199,27 @@ make(const struct paths *paths, struct err *err)
 	return result;
 }
 
+static int
+run_refresh(void *context, struct err *err)
+{
+	const struct question *question = context;
+
+	return mail_key_form_refresh(question->paths, err);
+}
+
+/* Before the first start there is nothing to bring in line. */
+static int
+refresh_forms(const struct paths *paths, struct err *err)
+{
+	char directory[PATHS_MAX];
+	struct question question = { .paths = paths };
+
+	mail_key_form_directory(paths, directory);
+	return fs_exists(directory) ? owner_run(paths, enter_vmail, run_refresh,
+					      &question, err)
+				    : 0;
+}
+
 int
 mail_keys_ensure(const struct paths *paths, bool *made_out, struct err *err)
 {
@@ -212,7 +234,9 @@ mail_keys_ensure(const struct paths *paths, bool *made_out, struct err *err)
 		*made_out = true;
 		got = ask(paths, none, run_judge, &answer, err);
 	}
-	return got == -1 ? -1 : write_public(paths, answer.public, err);
+	if (got == -1 || write_public(paths, answer.public, err) == -1)
+		return -1;
+	return refresh_forms(paths, err);
 }
 
 static int

@@ -19,6 +19,7 @@
 
 #include "base/encode.h"
 #include "base/fs.h"
+#include "model/mail_key_private.h"
 
 #define CURVE "prime256v1"
 #define PRIVATE_BEGIN "-----BEGIN PRIVATE KEY-----"
@@ -85,18 +86,47 @@ no_password(UNUSED char *buffer, UNUSED int size, UNUSED int writing,
 	return -1;
 }
 
-static EVP_PKEY *
-read_private(struct span pem)
+/* Also that the public half, which is in it, is that of the private one. */
+static bool
+is_whole(EVP_PKEY *key)
 {
-	BIO *memory = BIO_new_mem_buf(pem.data, (int)pem.length);
-	EVP_PKEY *key =
-		PEM_read_bio_PrivateKey(memory, NULL, no_password, NULL);
+	EVP_PKEY_CTX *context;
+	bool whole;
 
+	if (key == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC)
+		return false;
+	context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	whole = context != NULL && EVP_PKEY_check(context) == 1;
+	EVP_PKEY_CTX_free(context);
+	return whole;
+}
+
+EVP_PKEY *
+mail_key_decode(struct span pem)
+{
+	BIO *memory;
+	EVP_PKEY *key;
+
+	/* Dovecot takes nothing before it, and no other form. */
+	if (!span_starts_with(pem, PRIVATE_BEGIN) ||
+		pem.length > MAIL_KEY_PEM_MAX)
+		return NULL;
+	memory = BIO_new_mem_buf(pem.data, (int)pem.length);
+	key = PEM_read_bio_PrivateKey(memory, NULL, no_password, NULL);
 	(void)BIO_free(memory);
-	if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
+	if (is_whole(key))
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
+}
+
+int
+mail_key_encode_public(EVP_PKEY *key, unsigned char **der_out)
+{
+	return EVP_PKEY_set_utf8_string_param(key,
+		       "point-format" /* of i2d_PUBKEY */, "compressed") == 1
+		       ? i2d_PUBKEY(key, der_out)
+		       : -1;
 }
 
 static bool
@@ -104,11 +134,8 @@ write_fingerprint(EVP_PKEY *key, char out[MAIL_KEY_FINGERPRINT])
 {
 	unsigned char *der = NULL, hash[SHA256_DIGEST_LENGTH];
 	struct strbuf hex;
-	int length = -1;
+	int length = mail_key_encode_public(key, &der);
 
-	if (EVP_PKEY_set_utf8_string_param(
-		    key, "point-format" /* of i2d_PUBKEY */, "compressed") == 1)
-		length = i2d_PUBKEY(key, &der);
 	if (length <= 0)
 		return false;
 	(void)SHA256(der, (size_t)length, hash);
@@ -139,21 +166,35 @@ write_public(EVP_PKEY *key, struct strbuf *out)
 	return done;
 }
 
+static int
+refuse(struct err *err)
+{
+	return err_set(err, ERR_CORRUPT,
+		"this is no whole private EC key, which begins with " PRIVATE_BEGIN);
+}
+
+static int
+describe(EVP_PKEY *key, char fingerprint_out[MAIL_KEY_FINGERPRINT],
+	struct strbuf *public_out, struct err *err)
+{
+	return write_fingerprint(key, fingerprint_out) &&
+			       (public_out == NULL ||
+				       write_public(key, public_out))
+		       ? 0
+		       : refuse(err);
+}
+
 int
 mail_key_identify(struct span pem, char fingerprint_out[MAIL_KEY_FINGERPRINT],
 	struct strbuf *public_out, struct err *err)
 {
-	/* Dovecot takes nothing before it, and no other form. */
-	bool fits = span_starts_with(pem, PRIVATE_BEGIN) &&
-		    pem.length <= MAIL_KEY_PEM_MAX;
-	EVP_PKEY *key = fits ? read_private(pem) : NULL;
-	bool done = key != NULL && write_fingerprint(key, fingerprint_out) &&
-		    (public_out == NULL || write_public(key, public_out));
+	EVP_PKEY *key = mail_key_decode(pem);
+	int result = key == NULL
+			     ? refuse(err)
+			     : describe(key, fingerprint_out, public_out, err);
 
 	EVP_PKEY_free(key);
-	return done ? 0
-		    : err_set(err, ERR_CORRUPT,
-			      "this is no whole private EC key, which begins with " PRIVATE_BEGIN);
+	return result;
 }
 
 static int
@@ -168,26 +209,44 @@ unusable(const char *path, const struct err *cause, struct err *err)
 }
 
 int
-mail_key_read(const struct paths *paths, size_t index,
-	char fingerprint_out[MAIL_KEY_FINGERPRINT], struct strbuf *public_out,
+mail_key_load(const struct paths *paths, size_t index, EVP_PKEY **key_out,
 	struct err *err)
 {
 	char path[PATHS_MAX];
 	struct strbuf pem;
 	struct err cause = { 0 };
+	EVP_PKEY *key = NULL;
 	int result;
 
 	mail_key_path(paths, index, path);
 	strbuf_init(&pem, MAIL_KEY_PEM_MAX + 1);
 	result = fs_read(path, MAIL_KEY_PEM_MAX, &pem, &cause);
 	if (result == 0)
-		result = mail_key_identify(
-			strbuf_span(&pem), fingerprint_out, public_out, &cause);
+		key = mail_key_decode(strbuf_span(&pem));
+	if (result == 0 && key == NULL)
+		result = refuse(&cause);
 	secret_wipe(pem.data, pem.length);
 	strbuf_deinit(&pem);
-	if (result == 0)
+	if (result == 0) {
+		*key_out = key;
 		return 1;
+	}
 	return cause.code == ERR_NOT_FOUND ? 0 : unusable(path, &cause, err);
+}
+
+int
+mail_key_read(const struct paths *paths, size_t index,
+	char fingerprint_out[MAIL_KEY_FINGERPRINT], struct strbuf *public_out,
+	struct err *err)
+{
+	EVP_PKEY *key = NULL;
+	int result = mail_key_load(paths, index, &key, err);
+
+	if (result == 1 &&
+		describe(key, fingerprint_out, public_out, err) == -1)
+		result = -1;
+	EVP_PKEY_free(key);
+	return result;
 }
 
 /* Skips so many bytes; false beyond the end. */

@@ -27,7 +27,7 @@
 #include <sys/sysinfo.h>
 
 #include "base/fs.h"
-#include "model/mail_key.h"
+#include "model/mail_key_form.h"
 
 #define EVERY_ADDRESS "*"
 #define DEFAULT_ROOT_HINTS "/usr/share/dns/root.hints"
@@ -218,6 +218,7 @@ add_imported_keys(struct arena *arena, struct template_scope *scope,
 		mail_key_path(paths, i, path);
 		if (!fs_exists(path))
 			continue;
+		mail_key_form_path(paths, i, path);
 		item = template_item(scope, "mail_keys_imported",
 			arena_strdup(arena, path), NULL);
 		template_set(item, "number",
@@ -231,9 +232,9 @@ add_mail(struct arena *arena, struct template_scope *scope,
 {
 	char path[PATHS_MAX];
 
-	mail_key_path(paths, 0, path);
+	mail_key_form_path(paths, 0, path);
 	template_set(scope, "mail_key", arena_strdup(arena, path), "--root");
-	mail_key_public_path(paths, path);
+	mail_key_form_public_path(paths, path);
 	template_set(
 		scope, "mail_key_public", arena_strdup(arena, path), "--root");
 	add_imported_keys(arena, scope, paths);

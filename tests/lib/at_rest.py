@@ -25,14 +25,29 @@ def load(pem):
     return load_pem_private_key(pem, None)
 
 
-def key_id(private):
-    """What Dovecot calls the key: hex of SHA-256 of its public half."""
+def public_der(private):
     point = private.public_key().public_bytes(
         Encoding.X962, PublicFormat.CompressedPoint)
     # SubjectPublicKeyInfo of prime256v1 with a compressed point.
-    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107"
-                         "032200")
-    return hashlib.sha256(head + point).hexdigest()
+    return bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107"
+                         "032200") + point
+
+
+def key_id(private):
+    """What Dovecot calls the key: hex of SHA-256 of its public half."""
+    return hashlib.sha256(public_der(private)).hexdigest()
+
+
+def forms(pem):
+    """Both halves as Dovecot writes its own keys."""
+    private = load(pem)
+    number = private.private_numbers().private_value
+    # With a zero before a top bit, without others.
+    digits = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    return (b"2:1.2.840.10045.3.1.7:0:%08x%s:%s" % (
+        len(digits), digits.hex().encode(), key_id(private).encode()),
+        b"2:%s:%s" % (public_der(private).hex().encode(),
+                      key_id(private).encode()))
 
 
 def fingerprint(pem):

@@ -82,8 +82,12 @@ USERS = {
     "vmail": merged(
         whole(STATE + "vmail", STATE + "index", ENGINES + "dovecot/sieve",
               ENGINES + "dovecot/tmp"),
-        {"list": [ENGINES + "dovecot", SOCKETS + "vmail"],
-         "read": [ENGINES + "dovecot/instances", STATE + "secrets/mail-crypt",
+        # The same keys, as Dovecot reads them.
+        {"list": [ENGINES + "dovecot", SOCKETS + "vmail",
+                  "run/mailherd/mail-keys"],
+         "make": ["run/mailherd/mail-keys"],
+         "read": ["run/mailherd/mail-keys/mail-crypt*",
+                  ENGINES + "dovecot/instances", STATE + "secrets/mail-crypt",
                   STATE + "secrets/mail-crypt-?"],
          "connect": [SOCKETS + "vmail/dict",
                      "run/mailherd/dovecot/auth-userdb",

@@ -38,6 +38,11 @@ def key_of(suite):
     return read(state(suite, "secrets/mail-crypt"))
 
 
+def form_of(suite, half=""):
+    """Where Dovecot's own form of the key is."""
+    return os.path.join(suite.root, "run/mailherd/mail-keys/mail-crypt" + half)
+
+
 def files_below(directory):
     return [os.path.join(base, name)
             for base, _, names in os.walk(directory) for name in names]
@@ -169,7 +174,8 @@ def test_file_names_and_quota_count_clear_bytes(lab, suite, mailbox):
 def test_no_private_key_is_shown(suite):
     """Not by checks, reports or tools, in no file, log or process."""
     secret = b"".join(key_of(suite).splitlines()[1:-1])
-    pieces = [secret[20:52], secret[60:92]]
+    number = at_rest.forms(key_of(suite))[0].split(b":")[3]
+    pieces = [secret[20:52], secret[60:92], number[-64:-32], number[-32:]]
     shown = [suite.run(*words, check=False) for words in (
         ("status",), ("status", "--json"), ("config", "show"),
         ("config", "diff"), ("config", "check"), ("key", "list"),
@@ -180,7 +186,8 @@ def test_no_private_key_is_shown(suite):
     for tree in ("etc", "run", "var/log", "var/lib/mailherd/gen",
                  "var/lib/mailherd/vmail", "var/lib/mailherd/engines"):
         for path in files_below(os.path.join(suite.root, tree)):
-            if not stat.S_ISREG(os.lstat(path).st_mode):
+            if not stat.S_ISREG(os.lstat(path).st_mode) or \
+                    path == form_of(suite):
                 continue
             data = read(path).replace(b"\n", b"")
             assert not [p for p in pieces if p in data], path
@@ -314,6 +321,8 @@ def test_an_instance_of_before(lab):
     mark = make_mark()
     old = make_message(mark).replace(b"\r\n", b"\n")
     put(folder + "/1000000001.old:2,", old, 0o600)
+    if lab.suite:
+        suite.share_patterns(lab.suite)
     try:
         suite.up()
         assert at_rest.fingerprint(key_of(suite)) == \
@@ -338,6 +347,8 @@ def own(lab):
     lab.dns.publish()
     suite = Suite(host, "rest.example.org", "rest.example")
     suite.setup("lite", **dict(lab.conf(), isolation="no"))
+    if lab.suite:
+        suite.share_patterns(lab.suite)
     suite.up()
     suite.add_mailbox("a@rest.example")
     yield suite
@@ -374,6 +385,17 @@ def refused(suite):
 def wait_ready(suite):
     wait_for(lambda: suite.svstat("dovecot")["ready"], 90, "Dovecot ready")
     assert "refused" not in dovecot(suite)
+
+
+def end_dovecot(suite):
+    """It is started anew, if its gate lets it."""
+    os.kill(suite.svstat("dovecot")["pid"], signal.SIGTERM)
+
+
+def start_again(suite):
+    """At once, not when it is tried next."""
+    suite.mailherd("restart", "dovecot")
+    wait_ready(suite)
 
 
 @contextlib.contextmanager
@@ -477,13 +499,13 @@ def test_a_wrong_key(lab, own, tmp_path, spoil):
             cause = "can not be used"
         if spoil == "owner":
             os.chown(key, 0, 0)
-        own.run("restart", "dovecot", check=False, timeout=120)
+        end_dovecot(own)
         text = refused(own)
         assert cause in text, text
         if spoil == "another":
             assert want in text and "--read-only" in text
         os.unlink(key)
-    wait_ready(own)
+    start_again(own)
     assert read(state(own, "vmail/mail-crypt.keys")) == record
     assert fetch_all(own, lab.client)
 
@@ -494,19 +516,74 @@ def test_a_damaged_record_and_public_half(own):
     record = state(own, "vmail/mail-crypt.keys")
     before = read(record)
     put(record, b"\0" * len(before), 0o600)
-    own.run("restart", "dovecot", check=False, timeout=120)
+    end_dovecot(own)
     assert "mail-crypt.keys, the record" in refused(own)
     os.unlink(record)
-    wait_ready(own)
+    start_again(own)
     assert read(record) == before
     public = state(own, "secrets/mail-crypt.pub")
     before = read(public)
     os.unlink(public)
-    own.run("restart", "dovecot", check=False, timeout=120)
+    end_dovecot(own)
     assert "public half" in refused(own)
     own.mailherd("setup")
     assert read(public) == before
-    wait_ready(own)
+    start_again(own)
+
+
+def assert_forms(suite):
+    """Both halves are our key's, and nobody else's to read."""
+    owner = pwd.getpwnam("vmail").pw_uid
+    for half, want in zip(("", ".pub"), at_rest.forms(key_of(suite)),
+                          strict=True):
+        status = os.stat(form_of(suite, half))
+        assert read(form_of(suite, half)) == want
+        assert (status.st_mode, status.st_uid) == (0o100400, owner)
+    status = os.stat(os.path.dirname(form_of(suite)))
+    assert (status.st_mode, status.st_uid) == (0o40700, owner)
+
+
+def spoil_forms(suite, how, tmp_path):
+    new_key(str(tmp_path / "stranger"))
+    strange = at_rest.forms(read(str(tmp_path / "stranger")))
+    for half, other in zip(("", ".pub"), strange, strict=True):
+        path = form_of(suite, half)
+        data = {"another key's": other, "empty": b"", "gone": None,
+                "cut": read(path)[:60]}[how]
+        os.unlink(path)
+        if data is not None:
+            put(path, data)
+
+
+@pytest.mark.parametrize("how", ["another key's", *(
+    pytest.param(how, marks=pytest.mark.full)
+    for how in ("cut", "empty", "gone"))])
+def test_what_dovecot_reads_is_made_anew(lab, own, tmp_path, how):
+    """The files in its own form: spoilt in any way, after a start they are
+    those of our key again, and new mail is encrypted with that."""
+    assert_forms(own)
+    spoil_forms(own, how, tmp_path)
+    own.mailherd("restart", "dovecot")
+    assert_forms(own)
+    mark = make_mark()
+    send(lab, own, mark)
+    path = own.wait_mail(USER, mark).path
+    assert at_rest.decrypt(read(path), [key_of(own)])
+    assert mark.encode() in fetch_all(own, lab.client)
+
+
+def test_they_are_there_before_a_reload(lab, own):
+    """It asks no gate, but the check of what is new does."""
+    pid = own.svstat("dovecot")["pid"]
+    shutil.rmtree(os.path.dirname(form_of(own)))
+    own.configure({"imap.user_max": "50"})
+    own.run("restart", "--changed", timeout=120)
+    assert_forms(own)
+    assert own.svstat("dovecot")["pid"] == pid
+    text = make_message(make_mark())
+    with session(own, lab.client, USER) as imap:
+        assert append(imap, text)[0] == "OK"
+    assert text in fetch_all(own, lab.client)
 
 
 def plant(suite, text, data, name):
@@ -516,19 +593,26 @@ def plant(suite, text, data, name):
     put(path, data, 0o600)
 
 
-def test_old_clear_mail_and_switches(lab, own):
+def switch(encryption, compression):
+    return {"mail.encryption": encryption, "mail.compression": compression}
+
+
+SWITCHES = [(switch("no", "none"), b"Return-Path"),
+            (switch("no", "lz4"), at_rest.LZ4_MAGIC),
+            (switch("no", "zstd"), b"\x28\xb5\x2f\xfd"),
+            (switch("yes", "lz4"), at_rest.MAGIC)]
+
+
+@pytest.mark.parametrize("switches", [
+    pytest.param(SWITCHES[0::3], id="few"),
+    pytest.param(SWITCHES, marks=pytest.mark.full, id="all")])
+def test_old_clear_mail_and_switches(lab, own, switches):
     """What was stored in clear stays readable; the settings change what
     comes, and nothing that is there."""
     old = make_message(make_mark()).replace(b"\r\n", b"\n")
     plant(own, old, old, "1000000001.clear")
     marks = {}
-    for conf, magic in (({"mail.encryption": "no"}, at_rest.LZ4_MAGIC),
-                        ({"mail.encryption": "no",
-                          "mail.compression": "none"}, b"Return-Path"),
-                        ({"mail.encryption": "no",
-                          "mail.compression": "zstd"}, b"\x28\xb5\x2f\xfd"),
-                        ({"mail.encryption": "yes",
-                          "mail.compression": "lz4"}, at_rest.MAGIC)):
+    for conf, magic in switches:
         own.configure(conf)
         own.run("restart", "--changed", timeout=120)
         wait_ready(own)
@@ -593,10 +677,11 @@ def test_a_key_to_read_with(lab, own, tmp_path):
     assert want in read(state(own, "vmail/mail-crypt.keys")).decode()
     listed = {k["name"]: k for k in own.mailherd("key", "list", json=True)}
     assert listed["mail-crypt-2"]["fingerprint"] == want
+    assert read(form_of(own, "-2")) == at_rest.forms(read(key))[0]
     with moved_away(imported):
-        own.run("restart", "dovecot", check=False, timeout=120)
+        end_dovecot(own)
         assert want in refused(own)
-    wait_ready(own)
+    start_again(own)
 
 
 @pytest.mark.parametrize("form", ["ecparam", "rsa", "text", "empty", "sealed"])
@@ -656,6 +741,7 @@ def test_on_another_host(lab, own, tmp_path):
                 owner = os.lstat(path)
                 os.lchown(there, owner.st_uid, owner.st_gid)
     other.setup("lite", **dict(lab.conf(), isolation="no"))
+    other.share_patterns(own)
     try:
         other.up()
         assert key_of(other) == key_of(own)
