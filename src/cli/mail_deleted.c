@@ -16,13 +16,12 @@
 #include "base/map.h"
 #include "base/strbuf.h"
 #include "cli/command.h"
+#include "cli/mail_work.h"
 #include "cli/table.h"
-#include "io/ipc.h"
 #include "model/address.h"
 #include "model/resource.h"
 
 #define PREFIX ".deleted/"
-#define DEADLINE_MS (60 * 60 * 1000)
 #define UIDS_MAX 500 /* of one move */
 #define UIDS_TEXT_MAX 8192
 #define FIELDS 8 /* user guid uid saved size mailbox from subject */
@@ -190,25 +189,14 @@ static int
 run(struct deleted *deleted, const char *command, json_t *parameters,
 	struct err *err)
 {
-	json_t *request = json_pack("{s:s, s:s, s:[s], s:o}", "verb", "mail",
-		"command", command, "addresses", deleted->address, "parameters",
-		parameters);
-	char path[PATHS_MAX * 2];
-	json_t *reply = NULL;
 	int status;
 
-	BUG_ON(request == NULL);
 	strbuf_reset(&deleted->output);
-	(void)snprintf(path, sizeof(path), "%s/control/agent",
-		deleted->call->paths.sockets);
-	status = ipc_request(
-		path, request, DEADLINE_MS, on_packet, deleted, &reply, err);
-	json_decref(request);
-	if (status == 0)
-		status = (int)json_integer_value(
-			json_object_get(reply, "status"));
-	json_decref(reply);
-	return status;
+	return mail_work_ask(deleted->call, command,
+		       json_pack("[s]", deleted->address), parameters,
+		       on_packet, deleted, &status, err) < 0
+		       ? -1
+		       : status;
 }
 
 /* What doveadm said, in words of ours where there are any. */
@@ -233,8 +221,10 @@ failed(struct deleted *deleted, const char *what, int status, struct err *err)
 		return err_remedy(err,
 			"free or add space, then run it again; nothing is lost");
 	}
-	return err_set(err, ERR_SYSTEM, "%s: doveadm ended with %d: %.300s",
+	(void)err_set(err, ERR_SYSTEM, "%s: doveadm ended with %d: %.300s",
 		what, status, said);
+	return err_remedy(err,
+		"mailherd logs dovecot; what is back already does not come twice");
 }
 
 static void

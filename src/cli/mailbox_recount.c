@@ -5,12 +5,11 @@
 #include <stdio.h>
 
 #include "base/json_write.h"
+#include "cli/mail_work.h"
 #include "cli/object.h"
-#include "io/ipc.h"
 #include "model/mailbox.h"
 
 #define SLICE 100 /* mailboxes, of one request and one line of progress */
-#define DEADLINE_MS (60 * 60 * 1000)
 #define SAID_MAX 1000
 #define JSON_MAX 1024
 #define NO_ACTIVE 0 /* of mailbox.active: Dovecot does not know it */
@@ -104,29 +103,20 @@ on_packet(json_t *packet, void *context)
 static int
 count_slice(struct recount *recount, size_t first, struct err *err)
 {
-	const struct paths *paths = &recount->call->paths;
-	json_t *slice = json_array(), *request, *reply = NULL;
-	const char *path = arena_printf(
-		recount->call->arena, "%s/control/agent", paths->sockets);
-	json_int_t ended;
+	json_t *slice = json_array();
 	int status;
 
 	for (size_t i = first; i < first + SLICE; i++)
 		(void)json_array_append(/* none beyond the end */
 			slice, json_array_get(recount->addresses, i));
-	request = json_pack("{s:s, s:s, s:o}", "verb", "mail", "command",
-		"recount", "addresses", slice);
-	BUG_ON(request == NULL);
-	status = ipc_request(
-		path, request, DEADLINE_MS, on_packet, recount, &reply, err);
-	ended = json_integer_value(json_object_get(reply, "status"));
-	json_decref(request);
-	json_decref(reply);
-	if (status == 0 && ended != 0)
-		status = err_set(err, ERR_SYSTEM,
-			"doveadm ended with %d: %.300s", (int)ended,
-			recount->said.data);
-	return status;
+	if (mail_work_ask(recount->call, "recount", slice, NULL, on_packet,
+		    recount, &status, err) < 0)
+		return -1;
+	if (status == 0)
+		return 0;
+	(void)err_set(err, ERR_SYSTEM, "doveadm ended with %d: %.300s", status,
+		recount->said.data);
+	return err_remedy(err, "mailherd logs dovecot");
 }
 
 static int

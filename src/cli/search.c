@@ -11,12 +11,11 @@
 #include "base/fs.h"
 #include "base/json_write.h"
 #include "cli/command.h"
+#include "cli/mail_work.h"
 #include "cli/object.h"
-#include "io/ipc.h"
 #include "model/address.h"
 #include "store/db.h"
 
-#define DEADLINE_MS (65 * 60 * 1000) /* a little more than the agent's */
 #define STATE_MAX (4 * 1024 * 1024)
 #define COMPLAINT_MAX 400
 
@@ -77,25 +76,15 @@ static int
 ask(struct round *round, const char *command, const char *address,
 	struct err *err)
 {
-	char path[PATHS_MAX + 32];
-	json_t *request = json_pack("{s:s, s:s, s:[s]}", "verb", "mail",
-		"command", command, "addresses", address);
-	json_t *reply = NULL;
-	int result;
+	int status;
 
-	snprintf(path, sizeof(path), "%s/control/agent",
-		round->call->paths.sockets);
-	result = ipc_request(
-		path, request, DEADLINE_MS, on_progress, round, &reply, err);
-	json_decref(request);
-	if (result == 0 && round->complaint[0] == '\0' &&
-		json_integer_value(json_object_get(reply, "status")) != 0)
+	if (mail_work_ask(round->call, command, json_pack("[s]", address), NULL,
+		    on_progress, round, &status, err) < 0)
+		return -1;
+	if (status != 0 && round->complaint[0] == '\0')
 		snprintf(round->complaint, COMPLAINT_MAX,
-			"doveadm ended with status %d",
-			(int)json_integer_value(
-				json_object_get(reply, "status")));
-	json_decref(reply);
-	return result;
+			"doveadm ended with status %d", status);
+	return 0;
 }
 
 static void
@@ -246,9 +235,11 @@ read_state(const struct command_call *call, struct strbuf *text,
 		return 0;
 	}
 	*state_out = json_loads(text->data, JSON_REJECT_DUPLICATES, NULL);
-	return *state_out != NULL
-		       ? 0
-		       : err_set(err, ERR_CORRUPT, "%s is damaged", path);
+	if (*state_out != NULL)
+		return 0;
+	(void)err_set(err, ERR_CORRUPT, "%s is damaged", path);
+	return err_remedy(err,
+		"mailherd restart jobs writes it anew, within some minutes");
 }
 
 static void
