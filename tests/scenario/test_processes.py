@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -255,6 +256,13 @@ def test_when_no_more_may_be_awake(lab, small, user, opened):
         if number % USER_MAX == 0:
             address = user("full")
         sessions.append(log_in(lab, small, opened, address))
+    # A login waits for a process that comes free, but not for ever.
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(try_login, lab, small, late)
+        holds_for(lambda: not waiting.done(), 1)
+        sessions.pop(0).logout()
+        assert waiting.result() == "ok"
+    sessions.append(log_in(lab, small, opened, user("next")))
     assert try_login(lab, small, late) == "later"
     # Mail arrives, the administrator works, who sleeps is not thrown out.
     deliver(lab, small, late)
