@@ -28,6 +28,7 @@
 #include "base/log.h"
 #include "io/notify.h"
 
+#define MEBIBYTE ((size_t)1024 * 1024)
 #define SAFETY_MS 250
 #define WANTED_FILE "wanted"
 #define NOTIFY_FILE "notify"
@@ -601,7 +602,8 @@ agent_start(struct agent *agent, struct err *err)
 		"%s/dovecot/dovecot.conf", agent->service->paths.rendered);
 	agent->mail_runner = mail_runner_new(loop, MAIL_COMMANDS,
 		MAIL_COMMAND_DOVEADM, agent->dovecot_conf,
-		agent->service->paths.sockets, MAIL_COMMAND_USER);
+		agent->service->paths.sockets, MAIL_COMMAND_USER,
+		(size_t)agent->instance.search_memory_mib * MEBIBYTE);
 	agent->garbage_runner =
 		garbage_runner_new(loop, &agent->service->paths);
 	if (watcher_new(loop, on_change, agent, &agent->watcher, err) == -1)

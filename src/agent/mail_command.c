@@ -113,11 +113,12 @@ static const struct mail_word NO_WORDS[] = { { .text = NULL } };
 /* clang-format off */
 const struct mail_command MAIL_COMMANDS[] = {
 	{ "recount", RECOUNT, NO_WORDS, JOBS, BACKGROUND_NICE, 1, HOUR_MS },
-	{ "index", INDEX, ALL_FOLDERS, JOBS, BACKGROUND_NICE, 2, HOUR_MS },
+	{ "index", INDEX, ALL_FOLDERS, JOBS, BACKGROUND_NICE, 2, HOUR_MS,
+	  true },
 	{ "fts-rescan", FTS_RESCAN, NO_WORDS, JOBS, BACKGROUND_NICE, 1,
-	  HOUR_MS },
+	  HOUR_MS, true },
 	{ "fts-optimize", FTS_OPTIMIZE, NO_WORDS, JOBS, BACKGROUND_NICE, 1,
-	  HOUR_MS },
+	  HOUR_MS, true },
 	{ "expunge-old", EXPUNGE, EXPUNGE_OLD, JOBS, BACKGROUND_NICE, 1,
 	  HOUR_MS },
 	{ "quota-get", QUOTA_GET, NO_WORDS, ROOT, 0, 2, HOUR_MS },
@@ -157,6 +158,7 @@ struct mail_runner {
 	const char *configuration;
 	const char *sockets;
 	const char *user;
+	size_t memory_max; /* bytes, of limited rows */
 	struct row *rows;
 	size_t row_count;
 };
@@ -269,6 +271,7 @@ start(struct mail_task *task)
 		.input = strbuf_span(&task->addresses),
 		.on_output = on_output,
 		.nice = command->nice,
+		.memory_max = command->limited ? task->runner->memory_max : 0,
 		.ends_with_us = true,
 		.deadline_ms = command->deadline_ms };
 
@@ -538,7 +541,7 @@ mail_runner_ask(
 struct mail_runner *
 mail_runner_new(struct event_base *loop, const struct mail_command *commands,
 	const char *program, const char *configuration, const char *sockets,
-	const char *user)
+	const char *user, size_t memory_max)
 {
 	struct mail_runner *runner = xmalloc(sizeof(*runner));
 
@@ -547,6 +550,7 @@ mail_runner_new(struct event_base *loop, const struct mail_command *commands,
 	runner->configuration = configuration;
 	runner->sockets = sockets;
 	runner->user = user;
+	runner->memory_max = memory_max;
 	while (commands[runner->row_count].name != NULL)
 		runner->row_count++;
 	runner->rows = xcalloc(runner->row_count, sizeof(*runner->rows));

@@ -48,6 +48,7 @@ struct mail_command {
 	int nice;
 	int at_once; /* <= MAIL_COMMAND_AT_ONCE_MAX */
 	int deadline_ms;
+	bool limited; /* to the runner's memory_max: it indexes */
 };
 
 extern const struct mail_command MAIL_COMMANDS[];
@@ -56,11 +57,13 @@ struct mail_runner;
 
 /*
  * configuration is dovecot.conf, sockets replaces "{sock}" in the table,
- * user runs program. Table and texts outlive the runner.
+ * user runs program. memory_max (bytes) is for limited rows, as vsz_limit is
+ * for Dovecot's own. Table and texts outlive the runner.
  */
 struct mail_runner *mail_runner_new(struct event_base *loop,
 	const struct mail_command *commands, const char *program,
-	const char *configuration, const char *sockets, const char *user);
+	const char *configuration, const char *sockets, const char *user,
+	size_t memory_max);
 /* Who waits is not answered; what runs goes on. */
 void mail_runner_free(struct mail_runner **runner);
 /* Answers the call now or later. */

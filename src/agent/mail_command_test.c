@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +24,7 @@
 
 #define PATIENCE_MS 10000
 #define SAID_MAX 4000
+#define MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 /* Stands for doveadm: says its arguments, then its input; the folder
  * decides how it ends. */
@@ -36,6 +38,7 @@ static const char SCRIPT[] =
 	"  echo went on;;\n"
 	"fail) printf 'half a line' >&2; exit 75;;\n"
 	"long) exec sleep 60;;\n"
+	"limits) ulimit -v;;\n"
 	"count) printf '\\r1/2\\r2/2\\n';;\n"
 	"esac\n";
 
@@ -49,6 +52,7 @@ static const struct mail_word WORDS[] = {
 static const struct mail_command COMMANDS[] = {
 	{ "try", TRY, WORDS, NULL, 5, 1, 1000 },
 	{ "others", TRY, WORDS, NOBODY, 0, 1, 1000 },
+	{ "limited", TRY, WORDS, NULL, 0, 1, 10000, true },
 	{ .name = NULL },
 };
 
@@ -122,8 +126,9 @@ set_up(void **state)
 			(uid_t)-1, (gid_t)-1, NULL),
 		0);
 	fixture.loop = event_base_new();
-	fixture.runner = mail_runner_new(fixture.loop, COMMANDS,
-		fixture.program, fixture.gate, "/sockets", /* user */ NULL);
+	fixture.runner =
+		mail_runner_new(fixture.loop, COMMANDS, fixture.program,
+			fixture.gate, "/sockets", /* user */ NULL, MEMORY_MAX);
 	fixture.server = ipc_server_new(
 		fixture.loop, listen_at(fixture.socket), VERBS, &fixture);
 	*state = &fixture;
@@ -214,6 +219,12 @@ static const struct said_case SAID[] = {
 		"b@x.example\nhalf a line\n" },
 	{ "counters are lines", TRY_WITH("\"folder\":\"count\""), 0,
 		"\n1/2\n2/2\n" },
+	{ "no limit of memory", TRY_WITH("\"folder\":\"limits\""), 0,
+		"\nunlimited\n" },
+	{ "the limit of memory",
+		"{\"verb\":\"mail\",\"command\":\"limited\",\"addresses\":"
+		"[\"a@x.example\"],\"parameters\":{\"folder\":\"limits\"}}",
+		0, "\n65536\n" },
 	{ "canonical addresses",
 		"{\"verb\":\"mail\",\"command\":\"try\",\"addresses\":"
 		"[\"A@X.Example\"],\"parameters\":{\"folder\":\"f\"}}",
@@ -327,6 +338,63 @@ what_takes_too_long_is_ended(void **state)
 	strbuf_deinit(&asked.said);
 }
 
+/* Its exit status is the code of the answer, 0 without an error. */
+static pid_t
+ask_as_nobody(const struct fixture *fixture, const char *text)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		json_t *request = json_loads(text, 0, NULL), *reply;
+		struct err err = { 0 };
+		uid_t user;
+		gid_t group;
+
+		if (fs_user(NOBODY[0], &user, &group, NULL) < 0 ||
+			setgid(group) < 0 || setuid(user) < 0 ||
+			request == NULL)
+			_exit(255);
+		_exit(ipc_request(fixture->socket, request, PATIENCE_MS, NULL,
+			      NULL, &reply, &err) == 0
+				? 0
+				: (int)err.code);
+	}
+	return pid;
+}
+
+/* A verb may be a user's, and a row of it root's alone. */
+static void
+a_row_is_for_who_it_names(void **state)
+{
+	static const struct {
+		const char *request;
+		int want;
+	} rows[] = {
+		{ TRY_WITH("\"folder\":\"f\""), ERR_DENIED },
+		{ "{\"verb\":\"mail\",\"command\":\"others\",\"addresses\":"
+		  "[\"a@x.example\"],\"parameters\":{\"folder\":\"f\"}}",
+			0 },
+	};
+	struct fixture *fixture = *state;
+	const struct timeval wait = { .tv_usec = 5000 };
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(fixture->directory, 0755), 0);
+	assert_int_equal(chmod(fixture->socket, 0666), 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		pid_t pid = ask_as_nobody(fixture, rows[i].request);
+		int status = 0;
+
+		while (waitpid(pid, &status, WNOHANG) == 0) {
+			event_base_loopexit(fixture->loop, &wait);
+			event_base_dispatch(fixture->loop);
+		}
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), rows[i].want);
+	}
+}
+
 int
 main(void)
 {
@@ -339,6 +407,8 @@ main(void)
 			the_second_waits_for_the_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_takes_too_long_is_ended, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_row_is_for_who_it_names, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

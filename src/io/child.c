@@ -113,6 +113,13 @@ become_user(const struct child_plan *plan)
 		give_up(plan, "change of user");
 }
 
+static int
+limit_memory(size_t bytes)
+{
+	const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = bytes };
+	return setrlimit(RLIMIT_AS, &limit);
+}
+
 /* After the change of user, which takes the death signal back. */
 static void
 stay_below(const struct child_plan *plan)
@@ -120,6 +127,8 @@ stay_below(const struct child_plan *plan)
 	const struct child_spec *spec = plan->spec;
 	if (spec->nice > 0 && setpriority(PRIO_PROCESS, 0, spec->nice) < 0)
 		give_up(plan, "nice");
+	if (spec->memory_max > 0 && limit_memory(spec->memory_max) < 0)
+		give_up(plan, "limit of memory");
 	if (!spec->ends_with_us)
 		return;
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)

@@ -29,6 +29,7 @@ struct child_spec {
 	 * context is that of the call, of child_start() only. */
 	void (*on_output)(struct span bytes, void *context);
 	int nice; /* 0: as we are; only ever more */
+	size_t memory_max; /* bytes of address space; 0: as we are */
 	/* SIGTERM when we end: who begins anew would find it at work. */
 	bool ends_with_us;
 };
