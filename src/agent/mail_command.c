@@ -25,6 +25,7 @@
 #define HOUR_MS (60 * 60 * 1000)
 #define BACKGROUND_NICE 10
 #define FOLDER_LENGTH_MAX 1024
+#define GUID_LENGTH 32 /* hex digits of a folder's GUID */
 #define UIDS_LENGTH_MAX 16384
 /* Messages that users deleted: engines/dovecot, namespace deleted. */
 #define DELETED ".deleted/*"
@@ -56,7 +57,7 @@ static const char *const EXPUNGE[] = { "expunge", NULL };
  */
 static const char *const MOVE[] = { "-o", "maildir_copy_with_hardlinks=no",
 	"move", NULL };
-static const char *const MAILBOX_CREATE[] = { "mailbox", "create", NULL };
+static const char *const MAILBOX_CREATE[] = { "mailbox", "create", "-s", NULL };
 static const char *const QUOTA_GET[] = { "-f", "tab", "quota", "get", NULL };
 static const char *const FETCH[] = { "-f", "tab", "fetch", NULL };
 
@@ -68,7 +69,7 @@ static const struct mail_word EXPUNGE_OLD[] = {
 	{ .text = NULL },
 };
 static const struct mail_word LIST_DELETED[] = {
-	{ .text = "guid uid date.saved.unixtime size.physical mailbox hdr.from hdr.subject" },
+	{ .text = "guid uid date.saved.unixtime size.physical mailbox mailbox-guid hdr.from hdr.subject" },
 	{ .text = "mailbox",
 		.parameter = "folder",
 		.length_max = FOLDER_LENGTH_MAX,
@@ -78,7 +79,7 @@ static const struct mail_word LIST_DELETED[] = {
 	{ .text = NULL },
 };
 static const struct mail_word LIST_GUIDS[] = {
-	{ .text = "guid" },
+	{ .text = "guid mailbox" },
 	{ .text = "mailbox",
 		.parameter = "folder",
 		.length_max = FOLDER_LENGTH_MAX,
@@ -86,7 +87,6 @@ static const struct mail_word LIST_GUIDS[] = {
 	{ .text = NULL },
 };
 static const struct mail_word CREATE_FOLDER[] = {
-	{ .text = "-s" },
 	{ .parameter = "folder",
 		.length_max = FOLDER_LENGTH_MAX,
 		.required = true },
@@ -96,9 +96,11 @@ static const struct mail_word MOVE_BACK[] = {
 	{ .parameter = "folder",
 		.length_max = FOLDER_LENGTH_MAX,
 		.required = true },
-	{ .text = "mailbox",
+	{ .text = "mailbox" },
+	{ .text = DELETED },
+	{ .text = "mailbox-guid",
 		.parameter = "from",
-		.length_max = FOLDER_LENGTH_MAX,
+		.length_max = GUID_LENGTH,
 		.required = true },
 	{ .text = "uid",
 		.parameter = "uids",
@@ -386,10 +388,6 @@ read_parameter(const struct mail_word *word, const json_t *parameters,
 	if (has_control_character(text))
 		return err_field(err, ERR_INVALID, word->parameter,
 			"%s has a control character", word->parameter);
-	/* Alone it could be taken for an option. */
-	if (word->text == NULL && *text == '-')
-		return err_field(err, ERR_INVALID, word->parameter,
-			"%s begins with a hyphen", word->parameter);
 	*text_out = text;
 	return 1;
 }
@@ -458,6 +456,7 @@ build_argv(struct mail_task *task, json_t *parameters, struct err *err)
 		add_fixed_word(task, &used, *word);
 	add_word(task, &used, "-F");
 	add_word(task, &used, "-");
+	add_word(task, &used, "--"); /* no parameter is an option */
 	for (const struct mail_word *word = command->words;
 		word->text != NULL || word->parameter != NULL; word++) {
 		int got = 1;

@@ -211,10 +211,12 @@ struct said_case {
 
 static const struct said_case SAID[] = {
 	{ "addresses by standard input", TRY_WITH("\"folder\":\"A B\""), 0,
-		" -v try at=/sockets/s -F - A B\na@x.example\nb@x.example\n" },
+		" -v try at=/sockets/s -F - -- A B\na@x.example\nb@x.example\n" },
 	{ "an optional parameter",
 		TRY_WITH("\"folder\":\"f\",\"subject\":\"-x\""), 0,
-		" -v try at=/sockets/s -F - SUBJECT -x f\na@x.example\nb@x.example\n" },
+		" -v try at=/sockets/s -F - -- SUBJECT -x f\na@x.example\nb@x.example\n" },
+	{ "no option", TRY_WITH("\"folder\":\"-A\""), 0,
+		" -F - -- -A\na@x.example\nb@x.example\n" },
 	{ "a failure is an answer", TRY_WITH("\"folder\":\"fail\""), 75,
 		"b@x.example\nhalf a line\n" },
 	{ "counters are lines", TRY_WITH("\"folder\":\"count\""), 0,
@@ -276,8 +278,6 @@ static const struct refused_case REFUSED[] = {
 	{ "a missing parameter", TRY_WITH(""), ERR_INVALID, "folder" },
 	{ "an unknown parameter", TRY_WITH("\"folder\":\"f\",\"x\":\"y\""),
 		ERR_INVALID, "parameters" },
-	{ "a parameter that is an option", TRY_WITH("\"folder\":\"-A\""),
-		ERR_INVALID, "folder" },
 	{ "a long one", TRY_WITH("\"folder\":\"12345678901\""), ERR_TOO_BIG,
 		"folder" },
 	{ "a line end", TRY_WITH("\"folder\":\"a\\nb\""), ERR_INVALID,

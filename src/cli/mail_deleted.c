@@ -24,7 +24,7 @@
 #define PREFIX ".deleted/"
 #define UIDS_MAX 500 /* of one move */
 #define UIDS_TEXT_MAX 8192
-#define FIELDS 8 /* user guid uid saved size mailbox from subject */
+#define FIELDS 9 /* user guid uid saved size mailbox its-guid from subject */
 #define MESSAGES_MAX 200000
 #define JSON_MAX (1024 * 1024)
 #define KIB 1024
@@ -35,6 +35,7 @@ struct message {
 	const char *guid;
 	const char *uid;
 	const char *folder; /* without the prefix */
+	const char *folder_guid; /* of the folder of deleted messages */
 	const char *from;
 	const char *subject;
 	int64_t saved; /* when it was deleted */
@@ -56,6 +57,7 @@ struct deleted {
 	size_t count;
 	size_t room;
 	struct map *guids; /* in the folder that messages go back to */
+	const char *folder; /* whose messages are listed; NULL: all */
 	enum wanted wanted;
 	int64_t used_kib; /* of the quota */
 	int64_t limit_kib; /* 0: none */
@@ -125,6 +127,8 @@ take_message(struct deleted *deleted, char *fields[FIELDS])
 	uint64_t saved, size;
 
 	if (strncmp(fields[5], PREFIX, strlen(PREFIX)) != 0 ||
+		(deleted->folder != NULL && strcmp(fields[5] + strlen(PREFIX),
+						    deleted->folder) != 0) ||
 		span_parse_uint64(span_from(fields[3]), INT64_MAX, &saved) !=
 			0 ||
 		span_parse_uint64(span_from(fields[4]), INT64_MAX, &size) != 0)
@@ -134,10 +138,18 @@ take_message(struct deleted *deleted, char *fields[FIELDS])
 		*message = (struct message){ .guid = fields[1],
 			.uid = fields[2],
 			.folder = fields[5] + strlen(PREFIX),
-			.from = fields[6],
-			.subject = fields[7],
+			.folder_guid = fields[6],
+			.from = fields[7],
+			.subject = fields[8],
 			.saved = (int64_t)saved,
 			.size = (int64_t)size };
+}
+
+static void
+take_guid(struct deleted *deleted, char *fields[FIELDS])
+{
+	if (strcmp(fields[2], deleted->folder) == 0)
+		map_set(deleted->guids, fields[1], fields[1]);
 }
 
 /* name, STORAGE, KiB used, KiB allowed or "-" */
@@ -162,8 +174,8 @@ take_line(struct deleted *deleted, const char *line)
 	size_t count = split(deleted->call->arena, line, fields);
 	bool ours = count > 1 && strcmp(fields[0], deleted->address) == 0;
 
-	if (ours && deleted->wanted == WANTED_GUIDS && count == 2)
-		map_set(deleted->guids, fields[1], fields[1]);
+	if (ours && deleted->wanted == WANTED_GUIDS && count == 3)
+		take_guid(deleted, fields);
 	else if (ours && deleted->wanted == WANTED_QUOTA && count > 4)
 		take_quota(deleted, fields);
 	else if (ours && deleted->wanted == WANTED_MESSAGES && count == FIELDS)
@@ -246,6 +258,7 @@ by_folder(const void *left, const void *right)
 	return (a->saved > b->saved) - (a->saved < b->saved);
 }
 
+/* doveadm takes a folder's name for a pattern: more than it may come. */
 static int
 load(struct deleted *deleted, struct err *err)
 {
@@ -254,6 +267,7 @@ load(struct deleted *deleted, struct err *err)
 	json_t *parameters = json_object();
 	int status;
 
+	deleted->folder = folder;
 	give(parameters, "folder",
 		arena_printf(call->arena, PREFIX "%s",
 			folder == NULL ? "*" : folder));
@@ -274,6 +288,7 @@ load_guids(struct deleted *deleted, const char *folder, struct err *err)
 	json_t *parameters = json_object();
 	int status;
 
+	deleted->folder = folder;
 	give(parameters, "folder", folder);
 	map_free(&deleted->guids);
 	deleted->guids = map_new();
@@ -285,16 +300,15 @@ load_guids(struct deleted *deleted, const char *folder, struct err *err)
 }
 
 static int
-act(struct deleted *deleted, const char *command, const char *folder,
+act(struct deleted *deleted, const char *command, const struct message *first,
 	const char *uids, struct err *err)
 {
 	json_t *parameters = json_object();
 	int status;
 
 	if (strcmp(command, "deleted-move") == 0)
-		give(parameters, "folder", folder);
-	give(parameters, "from",
-		arena_printf(deleted->call->arena, PREFIX "%s", folder));
+		give(parameters, "folder", first->folder);
+	give(parameters, "from", first->folder_guid);
 	give(parameters, "uids", uids);
 	status = run(deleted, command, parameters, err);
 	return status == 0
@@ -321,7 +335,7 @@ act_on_slice(struct deleted *deleted, const char *command, bool there,
 		map_set(deleted->guids, slice[i].guid, &slice[i]);
 	}
 	if (uids.length > 0)
-		status = act(deleted, command, slice[0].folder, uids.data, err);
+		status = act(deleted, command, slice, uids.data, err);
 	strbuf_deinit(&uids);
 	return status;
 }

@@ -160,6 +160,26 @@ def test_messages_come_back(suite, session):
     assert b"\\Deleted" not in text and b"01-Feb-2020" in text
 
 
+def test_a_folder_is_only_itself(suite, session):
+    """Not a pattern of doveadm, and no option of it."""
+    address = suite.add_mailbox("ines@" + DOMAIN)
+    imap = session(address)
+    marks = {name: make_mark() for name in ("A%", "AB", "-s", "Work")}
+    for name, mark in marks.items():
+        imap.create(name)
+        imap.append(name, None, None, make_message(mark))
+        expunge(imap, name)
+    assert [row["folder"] for row in deleted(
+        suite, address, "--folder", "A%")] == ["A%"]
+    suite.mailherd("mail", "undelete", address, "--folder", "A%")
+    suite.mailherd("mail", "undelete", address, "--folder=-s")
+    assert sorted(row["folder"] for row in deleted(suite, address)) == [
+        "AB", "Work"]
+    imap = session(address)
+    for name in ("A%", "-s"):
+        assert holds(imap, marks[name], name) == 1
+
+
 def test_pop3_and_the_end_of_time(lab, suite, session):
     address = suite.add_mailbox("jan@" + DOMAIN)
     mark = deliver(suite, address)
