@@ -129,11 +129,8 @@ expect_state(struct fixture *f, const char *name, int64_t want)
 }
 
 static void
-write_state(struct fixture *f, const char *format, long long number)
+write_state(struct fixture *f, const char *text)
 {
-	char text[STATE_MAX];
-
-	snprintf(text, sizeof(text), format, number);
 	assert_int_equal(fs_write_atomic(f->state_path, text, strlen(text),
 				 0640, (uid_t)-1, (gid_t)-1, NULL),
 		0);
@@ -284,10 +281,6 @@ who_fails_is_put_off_alone(void **state)
 static void
 who_failed_is_tried_again_after_a_restart(void **state)
 {
-	static const char STATE[] =
-		"{\"mark\":3,\"failing\":[{\"mailbox_id\":2,\"address\":"
-		"\"u0002@x.example\",\"failures\":2,\"due_ms\":%lld,\"text\":"
-		"\"it was broken\"}],\"waiting\":0,\"optimized_ms\":0}";
 
 	static const struct {
 		int64_t due_in_ms;
@@ -295,12 +288,18 @@ who_failed_is_tried_again_after_a_restart(void **state)
 	} CASES[] = { { -1, true }, { 60000, false },
 		{ 6 * 3600 * 1000 - 5000, false }, { 30 * DAY_MS, true } };
 	struct fixture *f = *state;
+	char text[STATE_MAX];
 
 	test_agent_add_mailboxes(f->agent, 1, 3);
 	deliver(f, 1, 3, 1);
 	for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
 		f->agent->asked[0] = '\0';
-		write_state(f, STATE, clock_wall_ms() + CASES[i].due_in_ms);
+		snprintf(text, sizeof(text),
+			"{\"mark\":3,\"failing\":[{\"mailbox_id\":2,\"address\":"
+			"\"u0002@x.example\",\"failures\":2,\"due_ms\":%lld,\"text\":"
+			"\"it was broken\"}],\"waiting\":0,\"optimized_ms\":0}",
+			(long long)clock_wall_ms() + CASES[i].due_in_ms);
+		write_state(f, text);
 		start(f);
 		if (CASES[i].asks)
 			test_agent_expect(f->agent, f->agent->asked,
@@ -390,7 +389,7 @@ another_usage_counts_as_changed(void **state)
 {
 	struct fixture *f = *state;
 
-	write_state(f, "{\"mark\":%lld}", 100);
+	write_state(f, "{\"mark\":100}");
 	test_agent_add_mailboxes(f->agent, 1, 1);
 	deliver(f, 1, 1, 5);
 	start(f);
@@ -552,13 +551,16 @@ the_index_is_cleaned_up_when_due(void **state)
 	} CASES[] = { { DAY_MS - 60000, false }, { DAY_MS, true },
 		{ 9 * DAY_MS, true }, { -DAY_MS, false } };
 	struct fixture *f = *state;
+	char text[STATE_MAX];
 
 	f->options.optimize_days = 1;
 	test_agent_add_mailboxes(f->agent, 1, 51);
 	for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
 		f->agent->asked[0] = '\0';
-		write_state(f, "{\"mark\":0,\"optimized_ms\":%lld}",
-			clock_wall_ms() - CASES[i].ago_ms);
+		snprintf(text, sizeof(text),
+			"{\"mark\":0,\"optimized_ms\":%lld}",
+			(long long)clock_wall_ms() - CASES[i].ago_ms);
+		write_state(f, text);
 		start(f);
 		if (CASES[i].asks)
 			test_agent_expect(f->agent, f->agent->asked,
