@@ -581,8 +581,11 @@ def test_they_are_there_before_a_reload(lab, own):
     assert_forms(own)
     assert own.svstat("dovecot")["pid"] == pid
     text = make_message(make_mark())
-    with session(own, lab.client, USER) as imap:
-        assert append(imap, text)[0] == "OK"
+
+    def stored():  # a login while Dovecot reloads may be told to come again
+        with session(own, lab.client, USER) as imap:
+            return append(imap, text)[0] == "OK"
+    wait_for(stored, 15, "a message stored after the reload")
     assert text in fetch_all(own, lab.client)
 
 
