@@ -34,11 +34,16 @@ static const char *const JOBS[] = { "mailherd", NULL };
 static const char *const *const ROOT = NULL; /* a person at the machine */
 
 /*
- * A second root of the quota, for this command only: it is told what the
- * first one has counted, and passes it on to mailherd-directory.
+ * A second root of the quota, for these commands only: it is told what the
+ * first one has counted, and passes it on to mailherd-directory. In doubt,
+ * that leaves a mailbox alone that changed just now: the change was
+ * reported with a number that is newer.
  */
 static const char *const RECOUNT[] = { "-o",
 	"plugin/quota2=dict:report::proxy:{sock}/vmail/dict:quota", "quota",
+	"recalc", NULL };
+static const char *const RECOUNT_IN_DOUBT[] = { "-o",
+	"plugin/quota2=dict:report::proxy:{sock}/vmail/dict:doubt", "quota",
 	"recalc", NULL };
 static const char *const INDEX[] = { "index", NULL };
 static const char *const FTS_RESCAN[] = { "fts", "rescan", NULL };
@@ -115,6 +120,8 @@ static const struct mail_word NO_WORDS[] = { { .text = NULL } };
 /* clang-format off */
 const struct mail_command MAIL_COMMANDS[] = {
 	{ "recount", RECOUNT, NO_WORDS, JOBS, BACKGROUND_NICE, 1, HOUR_MS },
+	{ "recount-in-doubt", RECOUNT_IN_DOUBT, NO_WORDS, JOBS,
+	  BACKGROUND_NICE, 1, HOUR_MS },
 	{ "index", INDEX, ALL_FOLDERS, JOBS, BACKGROUND_NICE, 2, HOUR_MS,
 	  true },
 	{ "fts-rescan", FTS_RESCAN, NO_WORDS, JOBS, BACKGROUND_NICE, 1,

@@ -46,6 +46,9 @@
 #define USERDB_PREFIX "shared/userdb/"
 #define WARNING_PREFIX "shared/quota-warning/"
 #define LAST_LOGIN_PREFIX "shared/last-login/"
+/* The dictionary of who counts mailboxes in doubt (agent/mail_command.c). */
+#define DOUBT "doubt"
+#define NAME_MAX_BYTES 32 /* of a dictionary */
 
 /* A value that was set, or added to what was there. */
 struct change {
@@ -83,6 +86,7 @@ struct connection {
 	struct directory *directory;
 	struct stream *stream;
 	char user[USER_MAX]; /* of the greeting */
+	bool recounts; /* what is in doubt: tells of no change */
 	struct transaction *transactions;
 	int transaction_count;
 	struct iteration iteration;
@@ -571,7 +575,7 @@ change_result(const struct change *change, int64_t before)
 
 static int
 apply_quota(struct directory *directory, const struct transaction *transaction,
-	struct err *err)
+	bool recounts, struct err *err)
 {
 	int64_t bytes = 0;
 	int64_t messages = 0;
@@ -581,6 +585,11 @@ apply_quota(struct directory *directory, const struct transaction *transaction,
 
 	if (got != 1)
 		return got; /* removed meanwhile: nothing to count */
+	if (!recounts)
+		usage_note_change(directory->usage_writer, mailbox_id);
+	else if (usage_changed_lately(directory->usage_writer, mailbox_id))
+		return err_set(err, ERR_UNAVAILABLE,
+			"the mailbox changed while it was counted");
 	if ((transaction->bytes.is_relative ||
 		    transaction->messages.is_relative) &&
 		usage_quota(directory->usage_writer, mailbox_id, &bytes,
@@ -611,13 +620,13 @@ apply_login(struct directory *directory, const struct last_login *login,
 
 static int
 apply(struct directory *directory, const struct transaction *transaction,
-	struct err *err)
+	bool recounts, struct err *err)
 {
 	if (directory->core == NULL || directory->usage_writer == NULL)
 		return err_set(
 			err, ERR_UNAVAILABLE, "the database is not open");
 	if ((transaction->bytes.is_set || transaction->messages.is_set) &&
-		apply_quota(directory, transaction, err) < 0)
+		apply_quota(directory, transaction, recounts, err) < 0)
 		return -1;
 	if (transaction->login.is_set &&
 		apply_login(directory, &transaction->login, err) < 0)
@@ -636,7 +645,8 @@ commit(struct connection *connection, struct span rest, const char *prefix)
 	if (transaction == NULL)
 		return -1;
 	directory_count(connection->directory, DIRECTORY_DICT_WRITE);
-	if (apply(connection->directory, transaction, &err) == 0) {
+	if (apply(connection->directory, transaction, connection->recounts,
+		    &err) == 0) {
 		strbuf_printf(
 			output, "%sO%" PRIu64 "\n", prefix, transaction->id);
 	} else {
@@ -685,6 +695,7 @@ handle_ignored(struct connection *connection, struct span rest)
 static int
 handle_hello(struct connection *connection, struct span rest)
 {
+	char name[NAME_MAX_BYTES];
 	struct span ignored;
 	uint64_t major;
 
@@ -692,7 +703,11 @@ handle_hello(struct connection *connection, struct span rest)
 		major > MAJOR_MAX || !span_split(&rest, '\t', &ignored) ||
 		!span_split(&rest, '\t', &ignored))
 		return -1;
-	return take_text(&rest, connection->user, sizeof(connection->user));
+	if (take_text(&rest, connection->user, sizeof(connection->user)) < 0)
+		return -1;
+	connection->recounts = take_text(&rest, name, sizeof(name)) == 0 &&
+			       strcmp(name, DOUBT) == 0;
+	return 0;
 }
 
 static const struct {

@@ -18,6 +18,7 @@
 #include "directory/usage.h"
 
 #define HELLO "H3\t2\t0\tanna@example.org\tuserdb\n"
+#define DOUBT_HELLO "H3\t2\t0\tanna@example.org\tdoubt\n"
 #define ANNA_JSON                                                              \
 	"{\"user\":\"anna@example.org\",\"uid\":\"5000\",\"gid\":\"5001\","    \
 	"\"home\":\"/vmail/00/00112233445566778899aabbccddeeff\","             \
@@ -72,6 +73,10 @@ static const struct talk_case talks[] = {
 	{ "set, then added", HELLO "B2\nS2\tpriv/quota/storage\t100\n"
 		"A2\tpriv/quota/storage\t5\nC2\nLpriv/quota/storage\n",
 		"O2\nO105\n" },
+	{ "counted while it changed", HELLO
+		"B2\nS2\tpriv/quota/storage\t9\nC2\n"
+		DOUBT_HELLO "B3\nS3\tpriv/quota/storage\t4\nC3\n",
+		"O2\nF3\tthe mailbox changed while it was counted\n" },
 	{ "unset", HELLO "B2\nU2\tpriv/quota/storage\nC2\n"
 		"Lpriv/quota/storage\n", "O2\nO0\n" },
 	{ "rolled back", HELLO "B2\nS2\tpriv/quota/storage\t9\nR2\n"

@@ -24,6 +24,8 @@
 #define SERVICE_SIZE 16
 #define IP_SIZE 48
 #define UNKNOWN (-1)
+#define CHANGES_MAX 2048 /* that are remembered */
+#define LATELY_MS 2000 /* a mailbox is counted in less */
 
 struct quota_report {
 	int64_t mailbox_id;
@@ -41,11 +43,18 @@ struct login_report {
 	int64_t count; /* 0: last login only */
 };
 
+struct noted_change {
+	int64_t mailbox_id; /* 0: none yet */
+	int64_t at_ms;
+};
+
 struct usage {
 	struct db *const *db;
 	struct map *quota;
 	struct map *logins;
 	struct event *timer;
+	struct noted_change changes[CHANGES_MAX]; /* a ring */
+	size_t next_change;
 	usage_bytes_fn *on_bytes; /* or NULL */
 	void *on_bytes_context;
 	uint64_t dropped;
@@ -153,6 +162,27 @@ usage_set_messages(struct usage *usage, int64_t mailbox_id, int64_t messages)
 
 	if (report != NULL)
 		report->messages = messages < 0 ? 0 : messages;
+}
+
+void
+usage_note_change(struct usage *usage, int64_t mailbox_id)
+{
+	usage->changes[usage->next_change] =
+		(struct noted_change){ .mailbox_id = mailbox_id,
+			.at_ms = clock_monotonic_ms() };
+	usage->next_change = (usage->next_change + 1) % CHANGES_MAX;
+}
+
+bool
+usage_changed_lately(const struct usage *usage, int64_t mailbox_id)
+{
+	int64_t since_ms = clock_monotonic_ms() - LATELY_MS;
+
+	for (size_t i = 0; i < CHANGES_MAX; i++)
+		if (usage->changes[i].mailbox_id == mailbox_id &&
+			usage->changes[i].at_ms > since_ms)
+			return true;
+	return false;
 }
 
 static struct login_report *

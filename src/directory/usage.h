@@ -32,6 +32,13 @@ bool usage_free(struct usage **usage);
 void usage_set_bytes(struct usage *usage, int64_t mailbox_id, int64_t bytes);
 void usage_set_messages(
 	struct usage *usage, int64_t mailbox_id, int64_t messages);
+/*
+ * The mail store has reported a change of the mailbox. What was counted
+ * while that happened may be older than the report, and arrive later.
+ */
+void usage_note_change(struct usage *usage, int64_t mailbox_id);
+/* Whether it did so less than two seconds ago. */
+bool usage_changed_lately(const struct usage *usage, int64_t mailbox_id);
 /* Time and address of the last login, without a row in the log. */
 void usage_last_login(struct usage *usage, int64_t mailbox_id,
 	const char *service, const char *ip, int64_t at);

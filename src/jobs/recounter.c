@@ -201,7 +201,7 @@ static void
 ask(struct recounter *recounter, json_t *addresses)
 {
 	json_t *request = json_pack("{s:s, s:s, s:O}", "verb", "mail",
-		"command", "recount", "addresses", addresses);
+		"command", "recount-in-doubt", "addresses", addresses);
 
 	BUG_ON(request == NULL);
 	if (recounter->tries == 0)

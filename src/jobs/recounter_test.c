@@ -82,7 +82,7 @@ answer_mail(struct ipc_call *call, json_t *request, void *context)
 
 	assert_string_equal(
 		json_string_value(json_object_get(request, "command")),
-		"recount");
+		"recount-in-doubt");
 	if (f->first[0] == '\0')
 		snprintf(f->first, sizeof(f->first), "%s",
 			json_string_value(json_array_get(addresses, 0)));
