@@ -451,12 +451,13 @@ def test_killed_anywhere(suite, session):
     home = home_of(suite, address)
     for victim in ("jobs", "agent", "jobs", "agent"):
         suite.mailherd("mailbox", "remove", address)
-        os.kill(suite.pid(victim), signal.SIGKILL)
+        os.kill(wait_for(lambda: suite.pid(victim), 20, victim),
+                signal.SIGKILL)
         wait_settled(suite, address)
         assert is_mark(home) and os.path.isdir(garbage_of(suite, home))
         suite.mailherd("mailbox", "undelete", address)
-        wait_for(lambda: suite.pid(victim), 20, victim)
-        os.kill(suite.pid(victim), signal.SIGKILL)
+        os.kill(wait_for(lambda: suite.pid(victim), 20, victim),
+                signal.SIGKILL)
         wait_for(lambda: not removed(suite, address), 30, "mail back")
         assert os.path.isdir(home)
         assert not os.path.lexists(garbage_of(suite, home))
