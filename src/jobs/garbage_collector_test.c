@@ -279,6 +279,7 @@ mail_of_a_mailbox_is_brought_back(void **state)
 	snprintf(f->names[0], NAME_SIZE, "%032d", 5);
 	look(f);
 	test_agent_expect_said(f->agent, "bringing it back");
+	test_agent_expect(f->agent, f->agent->asked, "health 1 \n");
 	assert_int_equal(state_of(f, 5), REMOVED_RETURNING);
 	assert_null(strstr(f->agent->asked, "drop"));
 }
@@ -374,7 +375,7 @@ the_end_while_an_answer_is_awaited(void **state)
 	test_agent_expect(f->agent, f->agent->asked, "list \n");
 	garbage_collector_free(&f->collector);
 	assert_null(f->collector);
-	ipc_reply(f->agent->held);
+	test_agent_let_go(f->agent);
 }
 
 int

@@ -152,12 +152,25 @@ test_agent_start(struct test_agent *agent)
 		ipc_server_new(agent->loop, fd, TEST_AGENT_VERBS, agent);
 }
 
+/* To the call that was held, if there is one. */
+UNUSED static void
+test_agent_let_go(struct test_agent *agent)
+{
+	struct ipc_call *call = agent->held;
+
+	agent->held = NULL;
+	if (call == NULL)
+		return;
+	json_number(ipc_answer(call), "status", 0);
+	ipc_reply(call);
+}
+
 /* Killed: what it was asked is not answered. */
 UNUSED static void
 test_agent_stop(struct test_agent *agent)
 {
 	ipc_server_free(&agent->server);
-	agent->held = NULL;
+	test_agent_let_go(agent); /* to nobody */
 	(void)unlink(agent->path);
 }
 
