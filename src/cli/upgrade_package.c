@@ -75,15 +75,21 @@ upgrade_package_id(struct span checksums, char out[UPGRADE_ID_SIZE])
 	strbuf_deinit(&text);
 }
 
-/* Runs a program whose output is wanted whole. */
+/* Runs a program whose output is wanted whole, and without its warnings. */
 static int
 query(const char *const *argv, struct strbuf *output, struct err *err)
 {
+	struct strbuf errors;
 	struct child_spec spec = { .argv = argv,
 		.output_max = CHECKSUMS_MAX,
+		.errors = &errors,
 		.deadline_ms = QUERY_DEADLINE_MS };
+	int result;
 
-	return child_succeed(&spec, argv[0], output, err);
+	strbuf_init(&errors, OUTPUT_MAX);
+	result = child_succeed(&spec, argv[0], output, err);
+	strbuf_deinit(&errors);
+	return result;
 }
 
 static int

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -49,7 +50,8 @@ struct child_plan {
 	const char *environment[4];
 	char timezone[128];
 	int input_fd; /* becomes standard input */
-	int output_fd; /* becomes standard output and error; -1: inherited */
+	int output_fd; /* becomes standard output; -1: inherited */
+	int errors_fd; /* becomes standard error; -1: as output */
 	int failure_fd;
 };
 
@@ -63,7 +65,9 @@ struct child {
 	pid_t pid;
 	int pid_fd;
 	int input_fd, output_fd; /* -1: none (any more) */
+	int errors_fd; /* a file in memory; -1: none */
 	struct strbuf input, output;
+	struct strbuf *errors;
 	struct event *exit_event, *input_event, *output_event, *deadline_event;
 	struct child_result result;
 	struct err err; /* why it did not start */
@@ -142,10 +146,12 @@ set_descriptors(const struct child_plan *plan)
 {
 	if (dup2(plan->input_fd, STDIN_FILENO) < 0)
 		give_up(plan, "standard input");
-	if (plan->output_fd >= 0 &&
-		(dup2(plan->output_fd, STDOUT_FILENO) < 0 ||
-			dup2(plan->output_fd, STDERR_FILENO) < 0))
+	int errors_fd =
+		plan->errors_fd >= 0 ? plan->errors_fd : plan->output_fd;
+	if (plan->output_fd >= 0 && dup2(plan->output_fd, STDOUT_FILENO) < 0)
 		give_up(plan, "standard output");
+	if (errors_fd >= 0 && dup2(errors_fd, STDERR_FILENO) < 0)
+		give_up(plan, "standard error");
 	/* Ours are CLOEXEC; those of libraries need not be. */
 	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
@@ -228,6 +234,13 @@ open_pipes(struct child *child, struct child_plan *plan, struct err *err)
 		return err_errno(err, errno, "pipe");
 	child->output_fd = ends[0];
 	plan->output_fd = ends[1];
+	if (!child->errors)
+		return 0;
+	/* Nobody reads meanwhile, and it must not block. */
+	plan->errors_fd = child->errors_fd =
+		memfd_create("standard error", MFD_CLOEXEC);
+	if (child->errors_fd < 0)
+		return err_errno(err, errno, "standard error of a child");
 	return 0;
 }
 
@@ -292,7 +305,7 @@ static int
 spawn(struct child *child, const struct child_spec *spec, struct err *err)
 {
 	struct child_plan plan = {
-		.spec = spec, .input_fd = -1, .output_fd = -1
+		.spec = spec, .input_fd = -1, .output_fd = -1, .errors_fd = -1
 	};
 	plan_environment(&plan);
 	int result = plan_user(&plan, err);
@@ -323,6 +336,7 @@ child_end(struct child *child)
 	free_event(&child->deadline_event);
 	close_fd(&child->input_fd);
 	close_fd(&child->output_fd);
+	close_fd(&child->errors_fd);
 	close_fd(&child->pid_fd);
 	child->done(started ? &child->result : NULL, &child->output,
 		started ? NULL : &child->err, child->context);
@@ -395,6 +409,24 @@ read_last_output(struct child *child)
 }
 
 static void
+read_errors(struct child *child)
+{
+	char chunk[CHILD_READ_CHUNK];
+	off_t from = 0;
+	ssize_t got;
+
+	if (child->errors_fd < 0)
+		return;
+	while ((got = pread(child->errors_fd, chunk, sizeof(chunk), from)) >
+		0) {
+		size_t room = child->errors->limit - child->errors->length;
+		strbuf_add(child->errors, chunk,
+			(size_t)got < room ? (size_t)got : room);
+		from += got;
+	}
+}
+
+static void
 on_exit_of_program(evutil_socket_t fd, short what, void *context)
 {
 	struct child *child = context;
@@ -407,6 +439,7 @@ on_exit_of_program(evutil_socket_t fd, short what, void *context)
 				       ? CHILD_SIGNAL_STATUS + WTERMSIG(status)
 				       : WEXITSTATUS(status);
 	read_last_output(child);
+	read_errors(child);
 	child_end(child);
 }
 
@@ -475,6 +508,8 @@ child_start(struct event_base *loop, const struct child_spec *spec,
 	BUG_ON(!spec->argv[0] || spec->argv[0][0] != '/');
 	struct child *child = xmalloc(sizeof(*child));
 	child->pid_fd = child->input_fd = child->output_fd = -1;
+	child->errors_fd = -1;
+	child->errors = spec->errors;
 	child->heard = spec->on_output;
 	child->done = done;
 	child->context = context;
@@ -562,9 +597,10 @@ child_succeed(const struct child_spec *spec, const char *what,
 	int answer = child_run(spec, &said, &result, err);
 	if (answer == 0 && output)
 		strbuf_add_span(output, strbuf_span(&said));
-	trim_end(&said);
+	struct strbuf *last = spec->errors ? spec->errors : &said;
+	trim_end(last);
 	if (answer == 0)
-		answer = judge(&result, &said, what, err);
+		answer = judge(&result, last, what, err);
 	strbuf_deinit(&said);
 	return answer;
 }

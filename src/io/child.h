@@ -20,7 +20,10 @@ struct child_spec {
 	const char *user; /* NULL: as we are */
 	const char *directory; /* NULL: "/" */
 	struct span input; /* for standard input; empty: /dev/null */
-	size_t output_max; /* of stdout and stderr together; rest is dropped */
+	size_t output_max; /* of what is captured; the rest is dropped */
+	/* NULL: standard error is captured with the output. Else it gets it,
+	 * up to its limit, when the program has ended; lives until then. */
+	struct strbuf *errors;
 	int deadline_ms;
 	const char *
 		private_mount; /* NULL, or "SRC\0DST": bind in a mount namespace */
@@ -44,8 +47,9 @@ MUST_CHECK int child_run(const struct child_spec *spec, struct strbuf *output,
 	struct child_result *result_out, struct err *err);
 /*
  * Waits for one that has to succeed: it ends in time, with status 0. If
- * not, the error (ERR_SYSTEM) is what it said last, behind `what`. output
- * (may be NULL) gets all that it said, byte for byte.
+ * not, the error (ERR_SYSTEM) is what it said last, behind `what`: on
+ * standard error, where that is apart. output (may be NULL) gets all that
+ * was captured, byte for byte.
  */
 MUST_CHECK int child_succeed(const struct child_spec *spec, const char *what,
 	struct strbuf *output, struct err *err);

@@ -219,6 +219,29 @@ changes_user_and_environment(void **state)
 	strbuf_deinit(&output);
 }
 
+/* More than a pipe holds, and nobody reads before the end. */
+static void
+errors_are_apart(void **state)
+{
+	(void)state;
+	const char *const argv[] = { "/bin/sh", "-c",
+		"echo first >&2; echo out; head -c 300000 /dev/zero >&2; exit 4",
+		NULL };
+	struct strbuf output, errors;
+	struct child_spec spec = { .argv = argv,
+		.output_max = 100,
+		.errors = &errors,
+		.deadline_ms = 10000 };
+	struct err err = { 0 };
+	strbuf_init(&output, 100);
+	strbuf_init(&errors, 6);
+	assert_int_equal(child_succeed(&spec, "trying", &output, &err), -1);
+	assert_string_equal(output.data, "out\n");
+	assert_string_equal(err.text, "trying: first");
+	strbuf_deinit(&output);
+	strbuf_deinit(&errors);
+}
+
 /* "yes" writes on for ever; it ends when nobody reads any more. */
 static void
 a_loud_grandchild_does_not_hold_us(void **state)
@@ -250,6 +273,7 @@ main(void)
 		cmocka_unit_test(output_is_heard_and_priority_given_up),
 		cmocka_unit_test(much_input_and_output_do_not_block),
 		cmocka_unit_test(the_deadline_kills_the_group),
+		cmocka_unit_test(errors_are_apart),
 		cmocka_unit_test(a_loud_grandchild_does_not_hold_us),
 		cmocka_unit_test(what_cannot_start_says_why),
 		cmocka_unit_test(changes_user_and_environment),

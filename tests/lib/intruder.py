@@ -54,6 +54,13 @@ ROWS = {
         'ask {sock}/control/agent {{"verb":"status"}}',
     "ask the agent to end sessions":
         'ask {sock}/control/agent {{"verb":"kick","addresses":["a@b.invalid"]}}',
+    "have a mailbox counted":
+        'ask {sock}/control/agent {{"verb":"mail","command":"recount",'
+        '"addresses":["a@b.invalid"]}}',
+    "list what a user deleted":
+        'ask {sock}/control/agent {{"verb":"mail","command":"deleted-list",'
+        '"addresses":["a@b.invalid"],"parameters":{{"folder":"*"}}}}',
+    "have a quota warning delivered": "connect {sock}/directory/quota-warning",
     "report health": 'ask {sock}/watch/agent {{"verb":"status"}}',
     "report the databases' health": "connect {sock}/directory/agent",
     "take listening sockets": "connect {run}/fdholder/s",
