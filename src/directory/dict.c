@@ -32,8 +32,6 @@
 #define USER_MAX 512
 #define VALUE_MAX 64
 #define REPLY_MAX (32 * 1024) /* a quota warning; the rest is short */
-#define SERVICE_SIZE 16
-#define IP_SIZE 48
 #define TRANSACTIONS_MAX 32
 #define SLICE_ROWS 200
 #define SLICE_OUTPUT (OUTPUT_MAX / 4)
@@ -45,7 +43,6 @@
 
 #define USERDB_PREFIX "shared/userdb/"
 #define WARNING_PREFIX "shared/quota-warning/"
-#define LAST_LOGIN_PREFIX "shared/last-login/"
 /* The dictionary of who counts mailboxes in doubt (agent/mail_command.c). */
 #define DOUBT "doubt"
 #define NAME_MAX_BYTES 32 /* of a dictionary */
@@ -57,20 +54,11 @@ struct change {
 	int64_t value;
 };
 
-struct last_login {
-	bool is_set;
-	char user[USER_MAX];
-	char service[SERVICE_SIZE];
-	char ip[IP_SIZE];
-	int64_t at;
-};
-
 struct transaction {
 	uint64_t id;
 	char user[USER_MAX];
 	struct change bytes;
 	struct change messages;
-	struct last_login login;
 	struct transaction *next;
 };
 
@@ -481,30 +469,11 @@ quota_change(struct transaction *transaction, const char *key)
 	return NULL;
 }
 
-/* <service>/<user>/<ip>: a bad one is forgotten, it costs no login. */
-static void
-set_last_login(struct transaction *transaction, char *key, const char *value)
-{
-	struct last_login *login = &transaction->login;
-	char *user = strchr(key, '/');
-	char *ip = strrchr(key, '/');
-
-	if (user == NULL || ip == user || parse_signed(value, &login->at) < 0)
-		return;
-	*user++ = '\0';
-	*ip++ = '\0';
-	path_unescape(user);
-	login->is_set = copy_text(key, login->service, SERVICE_SIZE) == 0 &&
-			copy_text(user, login->user, USER_MAX) == 0 &&
-			copy_text(ip, login->ip, IP_SIZE) == 0;
-}
-
 /* S<id> <key> <value> */
 static int
 handle_set(struct connection *connection, struct span rest)
 {
 	struct transaction *transaction = take_transaction(connection, &rest);
-	size_t prefix = strlen(LAST_LOGIN_PREFIX);
 	char key[KEY_MAX];
 	char value[VALUE_MAX];
 	struct change *change;
@@ -516,8 +485,6 @@ handle_set(struct connection *connection, struct span rest)
 	change = quota_change(transaction, key);
 	if (change != NULL && parse_signed(value, &number) == 0)
 		*change = (struct change){ true, false, number };
-	else if (strncmp(key, LAST_LOGIN_PREFIX, prefix) == 0)
-		set_last_login(transaction, key + prefix, value);
 	return 0;
 }
 
@@ -605,33 +572,15 @@ apply_quota(struct directory *directory, const struct transaction *transaction,
 }
 
 static int
-apply_login(struct directory *directory, const struct last_login *login,
-	struct err *err)
-{
-	int64_t mailbox_id;
-	int got = dict_sql_mailbox_id(
-		directory->core, login->user, &mailbox_id, err);
-
-	if (got == 1)
-		usage_last_login(directory->usage_writer, mailbox_id,
-			login->service, login->ip, login->at);
-	return got;
-}
-
-static int
 apply(struct directory *directory, const struct transaction *transaction,
 	bool recounts, struct err *err)
 {
 	if (directory->core == NULL || directory->usage_writer == NULL)
 		return err_set(
 			err, ERR_UNAVAILABLE, "the database is not open");
-	if ((transaction->bytes.is_set || transaction->messages.is_set) &&
-		apply_quota(directory, transaction, recounts, err) < 0)
-		return -1;
-	if (transaction->login.is_set &&
-		apply_login(directory, &transaction->login, err) < 0)
-		return -1;
-	return 0;
+	if (!transaction->bytes.is_set && !transaction->messages.is_set)
+		return 0;
+	return apply_quota(directory, transaction, recounts, err);
 }
 
 static int

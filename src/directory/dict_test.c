@@ -84,16 +84,11 @@ static const struct talk_case talks[] = {
 	{ "asynchronous commit", HELLO "B3\nS3\tpriv/quota/storage\t1\nT3\t1\t2\n"
 		"V3\nD3\n", "AO3\n" },
 	{ "two transactions", HELLO "B1\nB2\nC2\nC1\n", "O2\nO1\n" },
-	{ "last login", HELLO "B1\tanna@example.org\n"
-		"S1\tshared/last-login/imap/anna@example.org/2001:db8::1\t1795433073\n"
-		"C1\n", "O1\n" },
 	{ "of one who is gone", HELLO "B1\tgone@example.org\n"
-		"S1\tpriv/quota/storage\t1\n"
-		"S1\tshared/last-login/imap/gone@example.org/::1\t1\nC1\n",
+		"S1\tpriv/quota/storage\t1\nC1\n",
 		"O1\n" },
 	{ "foreign keys are forgotten", HELLO "B1\nS1\tpriv/x\ty\n"
-		"S1\tshared/last-login/x\t1\n"
-		"S1\tshared/last-login/imap/anna@example.org/::1\tsoon\nC1\n",
+		"S1\tshared/x\t1\nC1\n",
 		"O1\n" },
 	{ "iteration", HELLO "I8\t0\tshared/userdb/\tanna@example.org\n",
 		"Oshared/userdb/anna@example.org\t\n"
@@ -158,29 +153,6 @@ conversations_end_as_they_should(void **state UNUSED)
 
 		test_talk(connect_to_it(), c->name, c->input, c->want);
 	}
-}
-
-static void
-last_login_is_kept(void **state UNUSED)
-{
-	static const struct db_statement statement = { "test",
-		"SELECT at, ip FROM last_login WHERE mailbox_id = 1"
-		" AND service = 'imap'",
-		NULL };
-	struct stream *stream = connect_to_it();
-	struct db_query q;
-	struct err err;
-
-	(void)test_stream_ask(stream,
-		HELLO "B1\nS1\tshared/last-login/imap/anna@example.org/"
-		      "2001:db8::1\t1795433073\nC1\n");
-	assert_int_equal(usage_flush(login.directory.usage_writer, &err), 0);
-	q = db_query(login.core.usage, &statement);
-	assert_int_equal(db_step(&q, &err), 1);
-	assert_int_equal(db_number(&q, 0), 1795433073);
-	assert_string_equal(db_text(&q, 1), "2001:db8::1");
-	db_finish(&q);
-	test_stream_hang_up(stream);
 }
 
 static void
@@ -282,7 +254,6 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		CASE(conversations_end_as_they_should),
-		CASE(last_login_is_kept),
 		CASE(a_database_that_is_away_is_a_failure),
 		CASE(a_peer_that_leaves_during_an_iteration_harms_nobody),
 		CASE(thousands_are_iterated_in_slices),

@@ -215,13 +215,6 @@ login_find_or_add(struct usage *usage, int64_t mailbox_id, const char *service,
 }
 
 void
-usage_last_login(struct usage *usage, int64_t mailbox_id, const char *service,
-	const char *ip, int64_t at)
-{
-	(void)login_find_or_add(usage, mailbox_id, service, ip, 0, at);
-}
-
-void
 usage_login(struct usage *usage, int64_t mailbox_id, const char *service,
 	const char *ip, int64_t app_password_id, int64_t at)
 {
@@ -270,8 +263,6 @@ write_login(struct db *db, const struct login_report *report, struct err *err)
 	db_bind_number(&q, 5, clock_wall_seconds() + CLOCK_STEP_S);
 	if (db_run(&q, err) < 0)
 		return -1;
-	if (report->count == 0)
-		return 0;
 	q = db_query(db, &SQL_LOGIN_LOG_WRITE);
 	db_bind_number(&q, 1, report->mailbox_id);
 	db_bind_text(&q, 2, report->service);

@@ -39,9 +39,6 @@ void usage_set_messages(
 void usage_note_change(struct usage *usage, int64_t mailbox_id);
 /* Whether it did so less than two seconds ago. */
 bool usage_changed_lately(const struct usage *usage, int64_t mailbox_id);
-/* Time and address of the last login, without a row in the log. */
-void usage_last_login(struct usage *usage, int64_t mailbox_id,
-	const char *service, const char *ip, int64_t at);
 /* A login: last login and a count in the log. */
 void usage_login(struct usage *usage, int64_t mailbox_id, const char *service,
 	const char *ip, int64_t app_password_id, int64_t at);

@@ -117,13 +117,12 @@ logins_are_counted_by_kind(void **state)
 	usage_login(fixture->usage, 1, "imap", "192.0.2.1", 0, 100);
 	usage_login(fixture->usage, 1, "imap", "192.0.2.1", 0, 105);
 	usage_login(fixture->usage, 1, "imap", "192.0.2.2", 9, 103);
-	usage_last_login(fixture->usage, 1, "imap", "192.0.2.1", 105);
-	usage_last_login(fixture->usage, 1, "pop3", "::1", 50);
+	usage_login(fixture->usage, 1, "pop3", "::1", 0, 50);
 	assert_int_equal(usage_flush(fixture->usage, &err), 0);
 	usage_login(fixture->usage, 1, "imap", "192.0.2.1", 0, 110);
 	assert_int_equal(usage_flush(fixture->usage, &err), 0);
 	assert_int_equal(
-		NUMBER_OF(fixture, "SELECT count(*) FROM login_log"), 2);
+		NUMBER_OF(fixture, "SELECT count(*) FROM login_log"), 3);
 	assert_int_equal(NUMBER_OF(fixture, "SELECT count FROM login_log"
 					    " WHERE ip = '192.0.2.1'"),
 		3);

@@ -35,7 +35,8 @@ struct stream {
 	bool doomed; /* ends as soon as parsing has returned */
 	int64_t active_at_ms;
 	struct strbuf input, output;
-	struct event *read_event, *write_event, *idle_event;
+	struct event *read_event, *idle_event;
+	struct event *write_event; /* NULL until the peer is slow */
 	void *state;
 };
 
@@ -95,7 +96,8 @@ stream_end(struct stream *stream)
 	unlink_stream(stream);
 	leave_server(stream->server);
 	event_free(stream->read_event);
-	event_free(stream->write_event);
+	if (stream->write_event)
+		event_free(stream->write_event);
 	if (stream->idle_event)
 		event_free(stream->idle_event);
 	close(stream->fd);
@@ -115,6 +117,18 @@ drop(struct stream *stream, const char *reason)
 	stream_end(stream);
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *context);
+
+static void
+await_room(struct stream *stream)
+{
+	if (!stream->write_event)
+		stream->write_event = event_new(stream->server->loop,
+			stream->fd, EV_WRITE, on_writable, stream);
+	BUG_ON(!stream->write_event);
+	event_add(stream->write_event, NULL);
+}
+
 /* Sends what the socket takes; false when the connection has ended. */
 static bool
 send_output(struct stream *stream)
@@ -125,7 +139,7 @@ send_output(struct stream *stream)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno == EAGAIN) {
-			event_add(stream->write_event, NULL);
+			await_room(stream);
 			return true;
 		}
 		if (sent < 0) {
@@ -231,7 +245,7 @@ on_readable(evutil_socket_t fd, short what, void *context)
 		room < sizeof(chunk) ? room : sizeof(chunk), MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got < 0 || (got == 0 && is_hung_up(fd) && stream->paused)) {
+	if (got < 0 || (got == 0 && stream->paused && is_hung_up(fd))) {
 		stream_end(stream);
 		return;
 	}
@@ -303,9 +317,7 @@ stream_begin(struct stream_server *server, int fd)
 	server->count++;
 	stream->read_event = event_new(
 		server->loop, fd, EV_READ | EV_PERSIST, on_readable, stream);
-	stream->write_event =
-		event_new(server->loop, fd, EV_WRITE, on_writable, stream);
-	BUG_ON(!stream->read_event || !stream->write_event);
+	BUG_ON(!stream->read_event);
 	if (protocol->idle_ms > 0) {
 		struct timeval wait = from_ms(protocol->idle_ms);
 		stream->idle_event =

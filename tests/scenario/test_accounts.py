@@ -2,6 +2,7 @@
 """Who may log in, since when, and for how long: states, quota, passwords."""
 
 import itertools
+import json
 import time
 from concurrent import futures
 
@@ -45,8 +46,25 @@ def rcpt(lab, recipient, size=0):
         return client.command("RCPT TO:<%s>" % recipient)
 
 
+def last_logins(suite, address):
+    """{service: Unix time}"""
+    shown = json.loads(suite.mailherd("mailbox", "show", address, "--json"))
+    assert all(login["ip"] in CLIENT_SPARE
+               for login in shown["usage"]["last_logins"])
+    return {login["service"]: login["at"]
+            for login in shown["usage"]["last_logins"]}
+
+
 def test_a_new_mailbox_can_log_in_at_once(lab, suite, mailbox):
-    assert logins(lab, mailbox()) == {"imap", "pop3", "smtp"}
+    """And it is shown when and from where it did."""
+    address, begun = mailbox(), int(time.time())
+    assert last_logins(suite, address) == {}
+    assert logins(lab, address) == {"imap", "pop3", "smtp"}
+    assert logins(lab, address, "wrong") == set()
+    wait_for(lambda: set(last_logins(suite, address)) ==
+             {"imap", "pop3", "smtp"}, 5, "last logins")
+    assert all(begun <= at <= time.time()
+               for at in last_logins(suite, address).values())
 
 
 def test_state_2_receives_but_cannot_log_in(lab, suite, mailbox):
