@@ -18,11 +18,11 @@ import pytest
 import xapian
 
 from lib.faults import FileSystem, wait_fact
-from lib.imap import imap_login, imap_may_login
+from lib.imap import imap_may_login, imap_sessions
 from lib.lmtp import Lmtp
 from lib.smtp import Smtp, make_mark, make_message
 from lib.suite import CommandError, Suite, command_line
-from lib.wait import Overdue, holds_for, wait_for
+from lib.wait import holds_for, wait_for
 
 DOMAIN = "stored.example.org"
 LAG = 1
@@ -53,15 +53,8 @@ def suite(lab, disks):
 
 @pytest.fixture
 def session(lab, suite):
-    """Opens IMAP sessions, and closes them at the end."""
-    opened = []
-
-    def login(user):
-        opened.append(imap_login(lab.client, suite.host.ipv4, user))
-        return opened[-1]
-    yield login
-    for one in opened:
-        one.shutdown()
+    with imap_sessions(lab.client, suite.host.ipv4) as login:
+        yield login
 
 
 def deliver(suite, address, body="", count=1):

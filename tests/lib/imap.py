@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """IMAP and POP3 from a host of the lab, with Python's own clients."""
 
+import contextlib
 import imaplib
 import poplib
 
@@ -52,6 +53,19 @@ def imap_login(host, address, user, password=PASSWORD, source=None):
         session.shutdown()
         raise
     return session
+
+
+@contextlib.contextmanager
+def imap_sessions(client, server):
+    """login(user) opens sessions, which are closed at the end."""
+    opened = []
+
+    def login(user):
+        opened.append(imap_login(client, server, user))
+        return opened[-1]
+    yield login
+    for one in opened:
+        one.shutdown()
 
 
 def imap_may_login(host, address, user, password=PASSWORD, source=None):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from lib.imap import Pop3, imap_login, imap_may_login
+from lib.imap import Pop3, imap_may_login, imap_sessions
 from lib.lmtp import Lmtp
 from lib.smtp import make_mark, make_message
 from lib.suite import CommandError, PASSWORD, Suite
@@ -36,15 +36,8 @@ def suite(lab):
 
 @pytest.fixture
 def session(lab, suite):
-    """Opens IMAP sessions, and closes them at the end."""
-    opened = []
-
-    def login(user):
-        opened.append(imap_login(lab.client, suite.host.ipv4, user))
-        return opened[-1]
-    yield login
-    for one in opened:
-        one.shutdown()
+    with imap_sessions(lab.client, suite.host.ipv4) as login:
+        yield login
 
 
 def vmail(suite, *parts):
