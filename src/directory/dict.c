@@ -103,17 +103,6 @@ path_unescape(char *text)
 }
 
 static int
-copy_text(const char *text, char *out, size_t out_size)
-{
-	size_t length = strlen(text);
-
-	if (length >= out_size)
-		return -1;
-	memcpy(out, text, length + 1);
-	return 0;
-}
-
-static int
 take_text(struct span *rest, char *out, size_t out_size)
 {
 	struct span field;
