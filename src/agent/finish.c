@@ -4,10 +4,10 @@
  * left of the service's session, so that ports and sockets are free for
  * the next start, writes down how the run ended, and holds the next start
  * back when runs end soon after each other: 0, 0, 1, 2, 4 ... 60 s
- * (record_count_end()). SIGTERM cuts the wait short: the agent
- * sends it when a person asks for a restart or a stop, but not before this
- * program has written its number into the record: until then it would be
- * killed by it, with its work undone.
+ * (record_count_end()). SIGTERM cuts the wait short, and what was counted is
+ * forgotten: the agent sends it when a person asks for a restart or a stop,
+ * but not before this program has written its number into the record: until
+ * then it would be killed by it, with its work undone.
  *
  * s6-supervise calls it as: finish EXITCODE SIGNAL SERVICE, exit code 256
  * when a signal ended the run. Its working directory is the service's.
@@ -76,6 +76,17 @@ how_of(const struct record_ended *ended, bool asked_for)
 		       : RECORD_ENDED_BY_ITSELF;
 }
 
+/* Somebody has looked after it: what comes next is a first end again. */
+static void
+forget_row(struct record_ended *ended)
+{
+	struct err err;
+
+	ended->row = 0;
+	if (record_write_ended(".", ended, &err) == -1)
+		log_warn("end of a run not recorded", LOG_ERR(&err));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,7 +121,7 @@ main(int argc, char **argv)
 			LOG_NUMBER("code", ended.exit_code),
 			LOG_NUMBER("signal", ended.exit_signal),
 			LOG_NUMBER("in_s", delay.tv_sec));
-	if (delay.tv_sec > 0)
-		(void)sigtimedwait(&signals, NULL, &delay); /* or the time */
+	if (delay.tv_sec > 0 && sigtimedwait(&signals, NULL, &delay) == SIGTERM)
+		forget_row(&ended);
 	return 0;
 }

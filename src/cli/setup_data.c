@@ -13,7 +13,6 @@
 #include "cli/command.h"
 #include "cli/mail_keys.h"
 #include "cli/owner.h"
-#include "model/alias_domain.h"
 #include "model/domain.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -209,28 +208,53 @@ run_usage(const struct task *task, struct err *err)
 		task->paths->usage_db, SCHEMA_USAGE, DB_SYNC_NORMAL, NULL, err);
 }
 
-static int
-check_names(struct model *model, const struct task *task, struct err *err)
-{
-	struct alias_domain alias;
-	int got = 0;
+/* Columns of the first schema: the file may be older than this program. */
+static const struct db_statement SQL_NAME = { "setup-name",
+	"SELECT 1 FROM domain WHERE name = ?1"
+	" UNION ALL SELECT 1 FROM alias_domain WHERE name = ?1",
+	NULL };
+static const struct db_statement SQL_TARGET = { "setup-target",
+	"SELECT d.name FROM alias_domain AS a"
+	" JOIN domain AS d ON d.id = a.domain_id WHERE a.name = ?1",
+	NULL };
 
-	if (domain_name_free(model, task->hostname, err) == -1) {
-		if (err->code != ERR_EXISTS)
-			return -1;
-		(void)err_field(err, ERR_INVALID, "hostname",
-			"%s is a mail domain of this server", task->hostname);
-		return err_remedy(err, "take a host name below it: mail.%s",
-			task->hostname);
-	}
-	if (task->domain != NULL)
-		got = model_find(model, &alias_domain_resource, task->domain,
-			&alias, err);
+static int
+check_hostname(struct db *core, const char *hostname, struct err *err)
+{
+	struct db_query q = db_query(core, &SQL_NAME);
+	int got;
+
+	db_bind_text(&q, 1, hostname);
+	got = db_step(&q, err);
+	db_finish(&q);
 	if (got != 1)
 		return got;
-	(void)err_field(err, ERR_EXISTS, "domain",
-		"%s is an alias domain of %s", task->domain, alias.target);
-	return err_remedy(err, "leave --domain out");
+	(void)err_field(err, ERR_INVALID, "hostname",
+		"%s is a mail domain of this server", hostname);
+	return err_remedy(err, "take a host name below it: mail.%s", hostname);
+}
+
+static int
+check_domain(struct db *core, const char *domain, struct err *err)
+{
+	struct db_query q = db_query(core, &SQL_TARGET);
+	int got;
+
+	db_bind_text(&q, 1, domain);
+	got = db_step(&q, err);
+	if (got == 1)
+		(void)err_field(err, ERR_EXISTS, "domain",
+			"%s is an alias domain of %s", domain, db_text(&q, 0));
+	db_finish(&q);
+	return got == 1 ? err_remedy(err, "leave --domain out") : got;
+}
+
+static int
+check_names(struct db *core, const struct task *task, struct err *err)
+{
+	if (check_hostname(core, task->hostname, err) == -1)
+		return -1;
+	return task->domain == NULL ? 0 : check_domain(core, task->domain, err);
 }
 
 /* A new file in the place of a lost one would hide the loss. */
@@ -247,11 +271,11 @@ lost(const struct paths *paths, const char *path, struct err *err)
 
 /* Version 0: without any table. */
 static int
-judge_version(struct model *model, const struct task *task, int version,
-	struct err *err)
+judge_version(
+	struct db *core, const struct task *task, int version, struct err *err)
 {
 	if (version > 0)
-		return check_names(model, task, err);
+		return check_names(core, task, err);
 	return was_complete(task->paths)
 		       ? lost(task->paths, task->paths->core_db, err)
 		       : 0;
@@ -260,16 +284,15 @@ judge_version(struct model *model, const struct task *task, int version,
 static int
 run_check(const struct task *task, struct err *err)
 {
-	struct model model = { .arena = arena_new(), .actor = "cli:setup" };
+	struct db *core = NULL;
 	int version = 0;
 	int result = -1;
 
 	if (db_open(task->paths->core_db, DB_WRITE, DB_SYNC_FULL, BUSY_MS,
-		    &model.core, err) == 0 &&
-		schema_check_known(model.core, SCHEMA_CORE, &version, err) == 0)
-		result = judge_version(&model, task, version, err);
-	db_close(&model.core);
-	arena_free(&model.arena);
+		    &core, err) == 0 &&
+		schema_check_known(core, SCHEMA_CORE, &version, err) == 0)
+		result = judge_version(core, task, version, err);
+	db_close(&core);
 	return result;
 }
 

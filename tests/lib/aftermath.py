@@ -108,7 +108,7 @@ class Aftermath:
         check_queue_directories(self.suite)
         for address in self.work.mailboxes() if numbers else ():
             wait_for(lambda box=address: quota_numbers(self.suite, box) ==
-                     stored_numbers(self.suite, box), 10,
+                     stored_numbers(self.suite, box), 30,
                      "quota of %s: %s" % (address, stored_numbers(
                          self.suite, address)))
         wait_for(lambda: keys_in_redis(self.suite) ==

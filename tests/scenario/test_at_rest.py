@@ -338,6 +338,9 @@ def test_an_instance_of_before(lab):
 
 # The keys of an instance of its own
 
+USER = "a@rest.example"
+
+
 @pytest.fixture(scope="module")
 def own(lab):
     """A small instance whose keys are taken away and put back."""
@@ -350,12 +353,12 @@ def own(lab):
     if lab.suite:
         suite.share_patterns(lab.suite)
     suite.up()
-    suite.add_mailbox("a@rest.example")
+    suite.add_mailbox(USER)
+    mark = make_mark()
+    send(lab, suite, mark)
+    suite.wait_mail(USER, mark)
     yield suite
     suite.run("down", check=False)
-
-
-USER = "a@rest.example"
 
 
 def send(lab, suite, mark, body=""):
@@ -724,7 +727,10 @@ def test_the_key_in_status_list_and_doctor(own):
 def test_on_another_host(lab, own, tmp_path):
     """Keys exported and imported before the first setup, mail copied: the
     new instance reads all of it."""
-    copy = str(tmp_path / "keys.json")
+    copy, second = str(tmp_path / "keys.json"), str(tmp_path / "second")
+    if not os.path.exists(state(own, "secrets/mail-crypt-2")):
+        new_key(second)
+        own.mailherd("key", "import", "--read-only", second)
     own.run("key", "export", copy)
     host = lab.net.add_host("resttwo", "192.0.2.85", "2001:db8:0:1::85",
                             "192.0.2.53")

@@ -348,6 +348,7 @@ def test_what_does_not_come_up_is_taken_back(lab, rolled):
 @pytest.mark.full
 def test_a_restart_of_all_is_taken_back(rolled):
     generation = rolled.status()["generation"]
+    rolled.override("dovecot", "dovecot.conf", THIEF)
     error = refuse(rolled, "restart", timeout=90)
     assert "configuration %d is in force again" % generation in error
     is_back(rolled, generation, None)
